@@ -1,0 +1,134 @@
+//! The types of events and the subject each is published under.
+//!
+//! Refuses to invent: a provider's event that has no type here is `other.unknown`, never a new subject.
+
+use std::{fmt, str::FromStr};
+
+use crate::{OrgId, Source, Unnamed};
+
+/// What an event is about: the third token of its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entity {
+    /// A phone or web call.
+    Call,
+    /// A text conversation with an agent.
+    Chat,
+    /// A person who calls or is called.
+    Contact,
+    /// Anything this version has no word for.
+    Other,
+}
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $entity:ident . $verb:literal),* $(,)?) => {
+        /// One kind of fact, written `entity.verb`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventType { $($(#[$doc])* $name),* }
+
+        impl EventType {
+            /// Every type there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// What the event is about.
+            #[must_use]
+            pub fn entity(self) -> Entity {
+                match self { $(Self::$name => Entity::$entity),* }
+            }
+
+            /// What happened to it: the fourth token of the subject.
+            #[must_use]
+            pub fn verb(self) -> &'static str {
+                match self { $(Self::$name => $verb),* }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// The call connected.
+    CallStarted = Call."started",
+    /// The call is over, or never connected.
+    CallEnded = Call."ended",
+    /// The provider's analysis is ready; may come again.
+    CallAnalyzed = Call."analyzed",
+    /// The transcript grew.
+    CallTranscriptUpdated = Call."transcript_updated",
+    /// A transfer to a person or another number began.
+    CallTransferStarted = Call."transfer_started",
+    /// The transfer's other side answered.
+    CallTransferBridged = Call."transfer_bridged",
+    /// The transfer was given up.
+    CallTransferCancelled = Call."transfer_cancelled",
+    /// The transferred leg is over.
+    CallTransferEnded = Call."transfer_ended",
+    /// Written by log-worker after the call's row is committed.
+    CallRecorded = Call."recorded",
+    /// A chat began.
+    ChatStarted = Chat."started",
+    /// A chat is over.
+    ChatEnded = Chat."ended",
+    /// The provider's analysis of a chat is ready.
+    ChatAnalyzed = Chat."analyzed",
+    /// A chat's transcript grew.
+    ChatTranscriptUpdated = Chat."transcript_updated",
+    /// Written by log-worker after the contact's row is committed.
+    ContactRecorded = Contact."recorded",
+    /// Authentic, kept, and not understood by this version.
+    OtherUnknown = Other."unknown",
+}
+
+impl Entity {
+    /// The token as written in subjects and types.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Chat => "chat",
+            Self::Contact => "contact",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl EventType {
+    /// The subject `events.{org}.{entity}.{verb}.{source}` this type is published under.
+    #[must_use]
+    pub fn subject(self, org: &OrgId, source: Source) -> String {
+        format!("events.{org}.{}.{}.{source}", self.entity().as_str(), self.verb())
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.entity().as_str(), self.verb())
+    }
+}
+
+impl FromStr for EventType {
+    type Err = Unnamed;
+
+    fn from_str(name: &str) -> Result<Self, Unnamed> {
+        let known = Self::ALL.iter().copied().find(|known| {
+            name.split_once('.').is_some_and(|(entity, verb)| known.entity().as_str() == entity && known.verb() == verb)
+        });
+        known.ok_or_else(|| Unnamed { name: name.to_owned(), expected: "an event type we know" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::is_token_byte;
+
+    #[test]
+    fn every_type_parses_back_and_makes_a_subject_of_five_plain_tokens() {
+        let org = "demo".parse().unwrap();
+        for &kind in EventType::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            let subject = kind.subject(&org, Source::RETELL);
+            let tokens: Vec<_> = subject.split('.').collect();
+            assert_eq!(tokens.len(), 5, "{subject}");
+            assert!(tokens.iter().all(|t| !t.is_empty() && t.bytes().all(is_token_byte)), "{subject}");
+        }
+    }
+}

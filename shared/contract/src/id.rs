@@ -1,0 +1,135 @@
+//! Names of customers and of the systems that call us, in the only spelling that is allowed.
+//!
+//! Refuses upper case, dots, blanks and wildcards: every name is also a subject token.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A name that breaks the rule it quotes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not {expected}")]
+pub struct Unnamed {
+    /// What was given.
+    pub name: String,
+    /// The rule, readable after "is not".
+    pub expected: &'static str,
+}
+
+/// A customer of the platform: `[a-z0-9][a-z0-9_-]{0,31}`, or `_` for events whose org can't be told.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OrgId(String);
+
+impl OrgId {
+    /// The longest org id, in bytes.
+    pub const BYTES_MAX: usize = 32;
+
+    /// The reserved org of events that arrive on an app-wide URL and name no org of ours.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("_".to_owned())
+    }
+
+    /// The id as written in URLs, subjects and tables.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OrgId {
+    type Err = Unnamed;
+
+    fn from_str(name: &str) -> Result<Self, Unnamed> {
+        let fits = !name.is_empty() && name.len() <= Self::BYTES_MAX;
+        let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if name == "_" || (fits && starts && name.bytes().all(is_token_byte)) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(Unnamed { name: name.to_owned(), expected: "an org id: [a-z0-9][a-z0-9_-]{0,31}" })
+    }
+}
+
+impl TryFrom<String> for OrgId {
+    type Error = Unnamed;
+
+    fn try_from(name: String) -> Result<Self, Unnamed> {
+        name.parse()
+    }
+}
+
+impl From<OrgId> for String {
+    fn from(org: OrgId) -> Self {
+        org.0
+    }
+}
+
+impl fmt::Display for OrgId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who made an event: a provider that calls us, or one of our own workers. A subject token of at most 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source(&'static str);
+
+impl Source {
+    /// Retell AI: calls and chats of a voice agent.
+    pub const RETELL: Self = Self("retell");
+    /// Our own log-worker, once its rows are committed.
+    pub const LOG_WORKER: Self = Self("log-worker");
+
+    /// Every source there is; a name outside this list is refused.
+    pub const ALL: [Self; 2] = [Self::RETELL, Self::LOG_WORKER];
+
+    /// The name as written in subjects, tables and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl FromStr for Source {
+    type Err = Unnamed;
+
+    fn from_str(name: &str) -> Result<Self, Unnamed> {
+        let known = Self::ALL.into_iter().find(|source| source.0 == name);
+        known.ok_or_else(|| Unnamed { name: name.to_owned(), expected: "a source we know" })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Whether a byte may stand in a subject token: `[a-z0-9_-]`.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_org_id_is_a_short_lower_case_token() {
+        for good in ["demo", "a", "0-1_b", &"x".repeat(32), "_"] {
+            assert!(good.parse::<OrgId>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "_a", "Demo", "a.b", "a*", "a b", "é", &"x".repeat(33)] {
+            assert!(bad.parse::<OrgId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_source_is_a_subject_token_and_parses_back() {
+        for source in Source::ALL {
+            assert!(source.as_str().bytes().all(is_token_byte));
+            assert_eq!(source.as_str().parse(), Ok(source));
+        }
+    }
+}
