@@ -1,0 +1,25 @@
+//! The broker: publish an event once, consume it until its fate is decided, keep what was rejected.
+//!
+//! The only user of async-nats. Refuses to call anything published without the stream's acknowledgement, and refuses to
+//! run on streams or consumers that lack what safety needs. Knows no database: a worker keeps its own position.
+
+mod bucket;
+mod connection;
+mod consume;
+mod dead;
+mod look;
+mod message;
+mod publish;
+mod settle;
+mod topology;
+mod trace;
+mod worker;
+
+pub use bucket::{Bucket, Change};
+pub use connection::{Bus, BusError, State};
+pub use consume::{Consumption, consume};
+pub use look::Stored;
+pub use message::Event;
+pub use publish::{PublishError, Published};
+pub use topology::{Applied, EVENTS};
+pub use worker::{Outcome, Worker};

@@ -1,0 +1,206 @@
+//! Streams and consumers as the files under `nats/` declare them: created by `apply`, checked by `verify`.
+//!
+//! Never deletes, never shrinks a promise silently, and never moves a consumer that exists.
+
+use async_nats::{Client, connection::State as Connection, jetstream};
+use jetstream::{consumer, stream};
+
+use crate::{Bus, BusError};
+
+/// The stream that holds every event.
+pub const EVENTS: &str = "EVENTS";
+
+const STREAMS: [&str; 3] = [
+    include_str!("../../../nats/streams/EVENTS.json"),
+    include_str!("../../../nats/streams/DEAD.json"),
+    include_str!("../../../nats/streams/KV_orgs.json"),
+];
+const CONSUMERS: [&str; 1] = [include_str!("../../../nats/consumers/log-worker.json")];
+
+/// The oldest server whose JetStream does what we rely on.
+const SERVER_MIN: (i64, i64, i64) = (2, 14, 0);
+const CURE: &str = "run `offhook streams apply`";
+
+/// What `apply` did to one stream or consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The stream's or consumer's name.
+    pub name: String,
+    /// Whether it did not exist before.
+    pub created: bool,
+}
+
+impl Bus {
+    /// Creates or updates every stream and consumer of `nats/`, with `replicas` copies of each stream. Where a consumer
+    /// exists it keeps its position.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses a change.
+    pub async fn apply(&self, replicas: usize) -> Result<Vec<Applied>, BusError> {
+        let mut applied = Vec::new();
+        for mut wanted in streams() {
+            wanted.num_replicas = replicas;
+            let name = wanted.name.clone();
+            let created = find_stream(&self.jetstream, &name).await?.is_none();
+            let done = self.jetstream.create_or_update_stream(wanted).await;
+            done.map_err(|error| BusError::Refused(format!("stream {name}: {error}")))?;
+            applied.push(Applied { name, created });
+        }
+        for mut wanted in CONSUMERS.map(read::<consumer::Config>) {
+            let name = wanted.durable_name.clone().unwrap_or_default();
+            let found = find_consumer(&self.jetstream, &name).await?;
+            let created = found.is_none();
+            if let Some(found) = found {
+                wanted.deliver_policy = found.deliver_policy;
+            }
+            let done = self.jetstream.create_consumer_on_stream(wanted, EVENTS).await;
+            done.map_err(|error| BusError::Refused(format!("consumer {name}: {error}")))?;
+            applied.push(Applied { name, created });
+        }
+        Ok(applied)
+    }
+
+    /// Checks the server, the streams and all consumers now.
+    ///
+    /// # Errors
+    /// What is missing or different, with the cure.
+    pub async fn verify(&self) -> Result<(), BusError> {
+        verify(&self.client, &self.jetstream).await?;
+        for wanted in CONSUMERS.map(read::<consumer::Config>) {
+            let name = wanted.durable_name.clone().unwrap_or_default();
+            let found = find_consumer(&self.jetstream, &name).await?;
+            let found = found.ok_or_else(|| BusError::Refused(format!("consumer {name} is missing; {CURE}")))?;
+            verify_consumer(&found, &wanted)?;
+        }
+        Ok(())
+    }
+}
+
+/// The consumer of a worker as its file declares it; `None` for a worker without a file.
+pub(crate) fn declared_consumer(worker: &str) -> Option<consumer::Config> {
+    CONSUMERS.map(read::<consumer::Config>).into_iter().find(|config| config.durable_name.as_deref() == Some(worker))
+}
+
+/// Checks the server and the streams; one request per stream.
+pub(crate) async fn verify(client: &Client, jetstream: &jetstream::Context) -> Result<(), BusError> {
+    if client.connection_state() != Connection::Connected {
+        return Err(BusError::Unavailable("not connected".to_owned()));
+    }
+    let server = client.server_info();
+    let (major, minor, patch) = SERVER_MIN;
+    if !client.is_server_compatible(major, minor, patch) {
+        return Err(BusError::Refused(format!("nats-server {} is older than {major}.{minor}", server.version)));
+    }
+    for wanted in streams() {
+        let found = find_stream(jetstream, &wanted.name).await?;
+        let found = found.ok_or_else(|| BusError::Refused(format!("stream {} is missing; {CURE}", wanted.name)))?;
+        if (server.max_payload as i64) < i64::from(wanted.max_message_size) {
+            let (has, needs) = (server.max_payload, wanted.max_message_size);
+            return Err(BusError::Refused(format!(
+                "nats-server max_payload is {has} bytes, needs {needs}; see nats/server.conf"
+            )));
+        }
+        verify_stream(&found, &wanted)?;
+    }
+    Ok(())
+}
+
+fn verify_stream(found: &stream::Config, wanted: &stream::Config) -> Result<(), BusError> {
+    let faults = [
+        ("storage", found.storage != wanted.storage),
+        ("retention", found.retention != wanted.retention),
+        ("discard", found.discard != wanted.discard),
+        ("subjects", found.subjects != wanted.subjects),
+        ("duplicate_window", found.duplicate_window < wanted.duplicate_window),
+        ("max_msg_size", found.max_message_size != -1 && found.max_message_size < wanted.max_message_size),
+        ("max_age", found.max_age < wanted.max_age && !found.max_age.is_zero()),
+        ("sealed", found.sealed),
+    ];
+    refuse(&format!("stream {}", wanted.name), &faults)
+}
+
+/// Checks what a worker's safety needs, not where the consumer stands.
+pub(crate) fn verify_consumer(found: &consumer::Config, wanted: &consumer::Config) -> Result<(), BusError> {
+    let faults = [
+        ("ack_policy", found.ack_policy != wanted.ack_policy),
+        ("ack_wait", found.ack_wait < wanted.ack_wait),
+        ("max_deliver", found.max_deliver != wanted.max_deliver),
+        ("backoff", !found.backoff.is_empty()),
+        ("filter_subjects", filters(found) != filters(wanted)),
+        ("deliver_subject", found.deliver_subject.is_some()),
+    ];
+    refuse(&format!("consumer {}", wanted.durable_name.as_deref().unwrap_or_default()), &faults)
+}
+
+fn refuse(what: &str, faults: &[(&str, bool)]) -> Result<(), BusError> {
+    let wrong: Vec<&str> = faults.iter().filter(|(_, wrong)| *wrong).map(|(field, _)| *field).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(BusError::Refused(format!("{what}: {} differs from nats/; {CURE}", wrong.join(", "))))
+}
+
+/// The subjects of a consumer: the server reports a single filter in a field of its own.
+fn filters(config: &consumer::Config) -> Vec<String> {
+    if config.filter_subject.is_empty() { config.filter_subjects.clone() } else { vec![config.filter_subject.clone()] }
+}
+
+async fn find_stream(jetstream: &jetstream::Context, name: &str) -> Result<Option<stream::Config>, BusError> {
+    use jetstream::context::GetStreamErrorKind;
+    match jetstream.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => {
+                Ok(None)
+            }
+            _ => Err(BusError::Unavailable(error.to_string())),
+        },
+    }
+}
+
+async fn find_consumer(jetstream: &jetstream::Context, name: &str) -> Result<Option<consumer::Config>, BusError> {
+    use jetstream::context::ConsumerInfoErrorKind;
+    let stream =
+        jetstream.get_stream_no_info(EVENTS).await.map_err(|error| BusError::Unavailable(error.to_string()))?;
+    match stream.consumer_info(name).await {
+        Ok(info) => Ok(Some(info.config)),
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BusError::Unavailable(error.to_string())),
+    }
+}
+
+fn streams() -> [stream::Config; 3] {
+    STREAMS.map(read)
+}
+
+/// Reads one of the embedded files; a test reads them all, so a broken one never leaves this repository.
+fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).expect("a file under nats/ is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_under_nats_is_read_and_keeps_the_promises() {
+        for stream in streams() {
+            assert_eq!(stream.storage, stream::StorageType::File, "{}", stream.name);
+            assert_eq!(stream.discard, stream::DiscardPolicy::New, "{}", stream.name);
+            assert!(stream.max_bytes > 0 && stream.max_message_size > 0, "{}", stream.name);
+        }
+        for consumer in CONSUMERS.map(read::<consumer::Config>) {
+            assert_eq!(consumer.ack_policy, consumer::AckPolicy::Explicit);
+            assert!(consumer.max_deliver == -1 && consumer.backoff.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_stream_that_would_lose_events_is_refused_by_field() {
+        let wanted = streams()[0].clone();
+        let found = stream::Config { discard: stream::DiscardPolicy::Old, max_message_size: 1024, ..wanted.clone() };
+        let refused = verify_stream(&found, &wanted).unwrap_err().to_string();
+        assert_eq!(refused, format!("stream EVENTS: discard, max_msg_size differs from nats/; {CURE}"));
+        assert!(verify_stream(&wanted, &wanted).is_ok());
+    }
+}
