@@ -1,0 +1,32 @@
+# The verbs that people type; CI types the same.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run servers test check audit
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## everything, with private servers and a demo: ARGS="--no-demo", ARGS="--fresh"
+	@scripts/install-servers
+	cargo build --locked --release -p offhook
+	exec $(TARGET)/release/offhook dev $(ARGS)
+
+servers: ## private servers around a command (default: your shell): CMD='psql $$DATABASE_URL'
+	@scripts/install-servers
+	cargo build --locked -p offhook
+	exec $(TARGET)/debug/offhook servers -- sh -c '$(or $(CMD),exec "$${SHELL:-sh}")'
+
+test: ## all tests, against real servers
+	@scripts/install-servers
+	cargo build --locked --workspace --bins
+	exec $(TARGET)/debug/offhook servers --slot test --fresh -- cargo test --locked --workspace $(ARGS)
+
+check: ## format, lints, documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+audit: ## licences, bans, sources and advisories of the dependencies
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check
