@@ -1,0 +1,26 @@
+//! Who the platform works for: orgs, branches, channels, and where their secrets are.
+//!
+//! Owns `orgs.toml` from text to live directory: [`check`] it, [`apply`] it to Postgres and to the bucket `orgs`, follow the
+//! bucket with [`Live`]. Refuses secrets in the file, half-applied truth, and any database query while a call waits.
+
+mod apply;
+mod check;
+mod draft;
+mod fault;
+mod file;
+mod follow;
+mod hours;
+mod live;
+mod model;
+mod secrets;
+mod snapshot;
+mod store;
+
+pub use apply::{Applied, ApplyError, apply};
+pub use check::{FILE_BYTES_MAX, ORG_BYTES_MAX, ORGS_MAX, SECRETS_MAX, check};
+pub use fault::Fault;
+pub use follow::BUCKET;
+pub use hours::{Day, Opening};
+pub use live::{Directory, Live, LiveOrg, Secrets};
+pub use model::{Branch, Channel, ChannelKind, Org, Setting, SourceConfig};
+pub use secrets::{NotAReference, SecretRef};
