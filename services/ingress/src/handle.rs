@@ -1,0 +1,154 @@
+//! The verb: take a delivery, from headers to acknowledgement, one step per line.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use bus::Bus;
+use bytes::Bytes;
+use chrono::Utc;
+use contract::{Envelope, OrgId, Timestamp};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use metrics::{counter, histogram};
+use orgs::{Live, Secrets};
+use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
+
+use crate::{
+    admission::Admission,
+    door::{Door, RETELL},
+    refusal::Refusal,
+};
+
+/// The largest body that is taken, in bytes; the broker's `max_payload` leaves room for its headers.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// From the end of the headers to the end of the body.
+const BODY_MAX: Duration = Duration::from_secs(8);
+/// The longest media type that is believed, in bytes.
+const CONTENT_TYPE_BYTES_MAX: usize = 128;
+
+/// What every request needs.
+pub(crate) struct Context {
+    bus: Bus,
+    orgs: Live,
+    admission: Admission,
+}
+
+impl Context {
+    pub(crate) fn new(bus: Bus, orgs: Live) -> Self {
+        Self { bus, orgs, admission: Admission::new() }
+    }
+}
+
+pub(crate) fn router(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/v1/{org}/retell/events", post(retell))
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed.answer("none"))
+        .fallback(async || Refusal::NotFound.answer("none"))
+        .with_state(context)
+}
+
+async fn retell(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {
+    receive(&RETELL, &context, &org, request).await
+}
+
+/// One delivery through one door, traced and counted.
+async fn receive(door: &Door, context: &Context, org: &str, request: Request) -> Response {
+    let (began, source) = (Instant::now(), door.source.as_str());
+    let span = tracing::info_span!(
+        "receive",
+        otel.name = format!("POST /v1/{{org}}/{source}/events"),
+        otel.kind = "server",
+        org,
+        source,
+        event.id = tracing::field::Empty,
+        code = tracing::field::Empty
+    );
+    let taken = take(door, context, org, request).instrument(span.clone()).await;
+    histogram!("offhook_ingress_ack_seconds", "source" => source).record(began.elapsed());
+    match taken {
+        Ok(envelope) => {
+            span.record("event.id", &envelope.id);
+            counter!("offhook_ingress_acknowledged_total", "source" => source, "type" => envelope.kind.to_string())
+                .increment(1);
+            door.taken.into_response()
+        }
+        Err(refusal) => {
+            span.record("code", refusal.code());
+            tracing::info!(parent: &span, org, source, code = refusal.code(), "delivery refused");
+            refusal.answer(source)
+        }
+    }
+}
+
+/// Reads, verifies, names and publishes; what it returns is on durable storage.
+async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Result<Envelope, Refusal> {
+    let received_at = Utc::now();
+    let org: OrgId = org.parse().map_err(|_| Refusal::UnknownOrg)?;
+    let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
+    let secrets = match directory.org(&org).map(|known| known.secrets(door.source)) {
+        None | Some(Secrets::NotConfigured) => return Err(Refusal::UnknownOrg),
+        Some(Secrets::Unreadable) => return Err(Refusal::SecretUnavailable),
+        Some(Secrets::Readable(secrets)) => secrets,
+    };
+    let (parts, body) = request.into_parts();
+    let _place = context.admission.admit(announced_length(&parts.headers))?;
+    let body = read(body).await?;
+    let secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose_secret()).collect();
+    let signed_at = (door.verify)(&secrets, &parts.headers, &body, received_at)?;
+    let envelope = envelope(door, org, &parts.headers, &body, signed_at, received_at);
+    context.bus.publish(&envelope, body).await.map_err(|error| {
+        tracing::warn!(event.id = envelope.id, %error, "event not published");
+        Refusal::BrokerUnavailable
+    })?;
+    Ok(envelope)
+}
+
+fn envelope(
+    door: &Door,
+    org: OrgId,
+    headers: &HeaderMap,
+    body: &[u8],
+    signed_at: Timestamp,
+    received_at: Timestamp,
+) -> Envelope {
+    let name = (door.name)(body, signed_at);
+    if let Some(fault) = &name.fault {
+        tracing::warn!(event.id = name.id, fault, "authentic but unreadable, kept");
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.filter(|value| value.len() <= CONTENT_TYPE_BYTES_MAX).unwrap_or("application/json");
+    Envelope {
+        org,
+        source: door.source,
+        channel: String::new(),
+        id: name.id,
+        kind: name.kind,
+        subject: name.subject,
+        time: name.time,
+        received_at,
+        content_type: content_type.to_owned(),
+        fault: name.fault,
+    }
+}
+
+/// The whole body, within its limits of size and time.
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let whole = timeout(BODY_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    match whole {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Timeout),
+    }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(axum::http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

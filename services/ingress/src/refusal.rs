@@ -1,0 +1,84 @@
+//! Why a delivery is not taken, with the status that makes its sender do the right thing.
+//!
+//! Every refusal is counted. What we may be able to take later is 503, so that it is sent again.
+
+use axum::{
+    Json,
+    http::{StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use metrics::counter;
+use serde_json::json;
+
+/// One reason. The code is the outside's name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("no such organisation, or it has no such source")]
+    UnknownOrg,
+    #[error("the signature is missing or does not match the body")]
+    BadSignature,
+    #[error("the signature is more than five minutes from our clock")]
+    StaleSignature,
+    #[error("the body is larger than 8 MiB")]
+    BodyTooLarge,
+    #[error("the body did not arrive in time, or not whole")]
+    Timeout,
+    #[error("too much in flight; send it again")]
+    Overloaded,
+    #[error("the event could not be made durable; send it again")]
+    BrokerUnavailable,
+    #[error("the organisation's secret can't be read here; send it again")]
+    SecretUnavailable,
+    #[error("no such path")]
+    NotFound,
+    #[error("no such method on this path")]
+    MethodNotAllowed,
+}
+
+impl Refusal {
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::UnknownOrg => "unknown_org",
+            Self::BadSignature => "bad_signature",
+            Self::StaleSignature => "stale_signature",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Timeout => "timeout",
+            Self::Overloaded => "overloaded",
+            Self::BrokerUnavailable => "broker_unavailable",
+            Self::SecretUnavailable => "secret_unavailable",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::UnknownOrg | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadSignature | Self::StaleSignature => StatusCode::UNAUTHORIZED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Overloaded | Self::BrokerUnavailable | Self::SecretUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// The answer, counted under `source`.
+    pub(crate) fn answer(self, source: &'static str) -> Response {
+        counter!("offhook_ingress_refused_total", "source" => source, "code" => self.code()).increment(1);
+        let status = self.status();
+        let body = Json(json!({ "error": { "code": self.code(), "message": self.to_string() } }));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return (status, [(RETRY_AFTER, "1")], body).into_response();
+        }
+        (status, body).into_response()
+    }
+}
+
+impl From<sources::Refusal> for Refusal {
+    fn from(refusal: sources::Refusal) -> Self {
+        match refusal {
+            sources::Refusal::BadSignature => Self::BadSignature,
+            sources::Refusal::StaleSignature => Self::StaleSignature,
+        }
+    }
+}
