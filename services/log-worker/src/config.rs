@@ -1,0 +1,28 @@
+//! Every setting of log-worker.
+
+use clap::Parser;
+use runtime::config::{Broker, Database};
+
+/// Settings of log-worker.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "offhook-log-worker", version, about = "Writes events, calls and contacts to Postgres")]
+pub struct Config {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
+    pub broker: Broker,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
+    pub database: Database,
+}
+
+impl Config {
+    /// What is wrong with the settings, all of it at once.
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        postgres::connect(&self.database.database_url, crate::NAME)
+            .err()
+            .map(|error| error.to_string())
+            .into_iter()
+            .collect()
+    }
+}

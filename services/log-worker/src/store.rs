@@ -1,0 +1,289 @@
+//! log-worker's SQL: one transaction per batch, one statement per step, every step in key order.
+//!
+//! The order of steps is the same in every process (inbox, events, calls, contacts), so that two workers with the same
+//! calls in hand wait for each other and never deadlock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use contract::{CallFacts, EventKey, PhoneNumber};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, PgPool, Row as _, types::Json};
+use uuid::Uuid;
+
+use crate::{NAME, handle::Record, merge::Merge};
+
+/// Of the projection: raise it to have every event applied anew.
+const VERSION: i16 = 1;
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// The event is archived; it speaks of no call.
+    Archived,
+    /// The event is in this call's row.
+    Call { source: String, call_id: String, branch: String, contact_phone: Option<String> },
+}
+
+/// A call's key within the database: org, source, call id.
+type CallKey = (String, String, String);
+/// A contact's key within the database: org, phone.
+type ContactKey = (String, String);
+
+/// A call's row as far as merging needs it.
+#[derive(Debug, Default)]
+struct Call {
+    merge: Merge,
+    /// The columns that tell who is who.
+    route: CallFacts,
+    branch: String,
+    contact_phone: Option<String>,
+}
+
+/// Archives the events and merges them into calls and contacts; all of it or nothing.
+///
+/// # Errors
+/// The statement's; see `postgres::is_data_fault`.
+pub(crate) async fn record(pool: &PgPool, records: &[Record<'_>]) -> sqlx::Result<Vec<Recorded>> {
+    let mut tx = pool.begin().await?;
+    let keys: Vec<EventKey> = records.iter().map(|record| record.event.key).collect();
+    let mut claimed = postgres::claim(&mut tx, NAME, VERSION, &keys).await?;
+    // A key that is twice in the batch is taken once.
+    let fresh: Vec<&Record<'_>> = records.iter().filter(|record| claimed.remove(&record.event.key)).collect();
+    archive(&mut tx, &fresh).await?;
+    create_calls(&mut tx, &fresh).await?;
+    let mut calls = lock_calls(&mut tx, records).await?;
+    let touched = fold(&mut calls, &fresh);
+    let branches = branches(&mut tx, &touched, &calls).await?;
+    let contacts = derive(&mut calls, &touched, &branches);
+    write_calls(&mut tx, &touched, &calls).await?;
+    recount_contacts(&mut tx, &contacts).await?;
+    tx.commit().await?;
+    Ok(records.iter().map(|record| recorded(record, &calls)).collect())
+}
+
+fn call_key(record: &Record<'_>) -> Option<CallKey> {
+    let envelope = &record.event.envelope;
+    record.call.as_ref().map(|(call_id, ..)| (envelope.org.to_string(), envelope.source.to_string(), call_id.clone()))
+}
+
+fn recorded(record: &Record<'_>, calls: &BTreeMap<CallKey, Call>) -> Recorded {
+    match call_key(record).and_then(|key| calls.get_key_value(&key)) {
+        Some(((_, source, call_id), call)) => Recorded::Call {
+            source: source.clone(),
+            call_id: call_id.clone(),
+            branch: call.branch.clone(),
+            contact_phone: call.contact_phone.clone(),
+        },
+        None => Recorded::Archived,
+    }
+}
+
+async fn archive(tx: &mut PgConnection, records: &[&Record<'_>]) -> sqlx::Result<()> {
+    let envelopes = || records.iter().map(|record| &record.event.envelope);
+    let text = |value: &str| value.replace('\0', "");
+    let insert = sqlx::query(
+        "INSERT INTO offhook.events
+            (event_key, org, event_id, type, source, channel, subject, occurred_at, received_at, content_type, fault, body)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bytea[])
+         ON CONFLICT DO NOTHING",
+    );
+    insert
+        .bind(records.iter().map(|record| record.event.key.as_uuid()).collect::<Vec<Uuid>>())
+        .bind(envelopes().map(|envelope| envelope.org.to_string()).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| text(&envelope.id)).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.kind.to_string()).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.source.to_string()).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| text(&envelope.channel)).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.subject.as_deref().map(text)).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.time).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.received_at).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| text(&envelope.content_type)).collect::<Vec<_>>())
+        .bind(envelopes().map(|envelope| envelope.fault.as_deref().map(text)).collect::<Vec<_>>())
+        .bind(records.iter().map(|record| record.event.body.to_vec()).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
+/// Makes the rows exist, so that two first events of one call don't both see "no row".
+async fn create_calls(tx: &mut PgConnection, records: &[&Record<'_>]) -> sqlx::Result<()> {
+    let first: BTreeMap<CallKey, _> = records
+        .iter()
+        .rev()
+        .filter_map(|record| Some((call_key(record)?, record.event.envelope.received_at)))
+        .collect();
+    let (orgs, sources, ids) = columns(first.keys());
+    let insert = sqlx::query(
+        "INSERT INTO offhook.calls (org, source, call_id, first_received_at)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) ON CONFLICT DO NOTHING",
+    );
+    let received: Vec<_> = first.values().copied().collect();
+    insert.bind(orgs).bind(sources).bind(ids).bind(received).execute(tx).await.map(|_| ())
+}
+
+async fn lock_calls(tx: &mut PgConnection, records: &[Record<'_>]) -> sqlx::Result<BTreeMap<CallKey, Call>> {
+    let keys: BTreeSet<CallKey> = records.iter().filter_map(call_key).collect();
+    let (orgs, sources, ids) = columns(&keys);
+    let select = sqlx::query(
+        "SELECT org, source, call_id, branch, contact_phone, provenance,
+            jsonb_build_object('direction', direction, 'agent_id', agent_id, 'from_number', from_number, 'to_number', to_number) AS route
+         FROM offhook.calls
+         WHERE (org, source, call_id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
+         ORDER BY org, source, call_id FOR UPDATE",
+    );
+    let rows = select.bind(orgs).bind(sources).bind(ids).fetch_all(tx).await?;
+    let read = |row: sqlx::postgres::PgRow| {
+        let Json(provenance) = row.try_get("provenance")?;
+        let Json(route) = row.try_get("route")?;
+        let merge = Merge { provenance, changed: Map::new() };
+        let call = Call { merge, route, branch: row.try_get("branch")?, contact_phone: row.try_get("contact_phone")? };
+        Ok(((row.try_get("org")?, row.try_get("source")?, row.try_get("call_id")?), call))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Folds the fresh events in; returns the calls they speak of.
+fn fold(calls: &mut BTreeMap<CallKey, Call>, fresh: &[&Record<'_>]) -> BTreeSet<CallKey> {
+    let mut touched = BTreeSet::new();
+    for record in fresh {
+        let (Some(key), Some((_, stamp, facts))) = (call_key(record), &record.call) else { continue };
+        if let Some(call) = calls.get_mut(&key) {
+            call.merge.fold(*stamp, facts);
+            call.learn_route();
+            touched.insert(key);
+        }
+    }
+    touched
+}
+
+impl Call {
+    fn learn_route(&mut self) {
+        let changed =
+            |column: &str| self.merge.changed.get(column).and_then(|value| serde_json::from_value(value.clone()).ok());
+        let text = |column: &str| self.merge.changed.get(column).and_then(Value::as_str).map(str::to_owned);
+        self.route.direction = changed("direction").or(self.route.direction);
+        self.route.agent_id = text("agent_id").or(self.route.agent_id.take());
+        self.route.from_number = text("from_number").or(self.route.from_number.take());
+        self.route.to_number = text("to_number").or(self.route.to_number.take());
+    }
+
+    /// Our addresses that tell the branch, the surer one first.
+    fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let number = self.route.our_number().and_then(|number| number.parse::<PhoneNumber>().ok());
+        let agent = self.route.agent_id.clone();
+        number.map(|number| ("phone", number.to_string())).into_iter().chain(agent.map(|agent| ("agent", agent)))
+    }
+}
+
+/// The branch of each of our addresses that the calls came through, removed channels included.
+async fn branches(
+    tx: &mut PgConnection,
+    touched: &BTreeSet<CallKey>,
+    calls: &BTreeMap<CallKey, Call>,
+) -> sqlx::Result<HashMap<CallKey, String>> {
+    let wanted: BTreeSet<CallKey> = touched
+        .iter()
+        .flat_map(|key| calls[key].addresses().map(|(kind, address)| (key.0.clone(), kind.to_owned(), address)))
+        .collect();
+    let (orgs, kinds, addresses) = columns(&wanted);
+    let select = sqlx::query_as::<_, (String, String, String, String)>(
+        "SELECT org, kind, address, branch FROM offhook.channels
+         WHERE (org, kind, address) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
+    );
+    let rows = select.bind(orgs).bind(kinds).bind(addresses).fetch_all(tx).await?;
+    Ok(rows.into_iter().map(|(org, kind, address, branch)| ((org, kind, address), branch)).collect())
+}
+
+/// Derives branch and contact of the touched calls; returns every contact whose calls changed.
+fn derive(
+    calls: &mut BTreeMap<CallKey, Call>,
+    touched: &BTreeSet<CallKey>,
+    branches: &HashMap<CallKey, String>,
+) -> BTreeSet<ContactKey> {
+    let mut contacts = BTreeSet::new();
+    for key in touched {
+        let Some(call) = calls.get_mut(key) else { continue };
+        let branch =
+            call.addresses().find_map(|(kind, address)| branches.get(&(key.0.clone(), kind.to_owned(), address)));
+        if let Some(branch) = branch {
+            call.branch.clone_from(branch);
+        }
+        let before = call.contact_phone.take();
+        call.contact_phone = call.route.contact_phone().map(String::from);
+        contacts.extend(before.iter().chain(&call.contact_phone).map(|phone| (key.0.clone(), phone.clone())));
+    }
+    contacts
+}
+
+async fn write_calls(
+    tx: &mut PgConnection,
+    touched: &BTreeSet<CallKey>,
+    calls: &BTreeMap<CallKey, Call>,
+) -> sqlx::Result<()> {
+    let rows: Vec<Value> = touched.iter().map(|key| row(key, &calls[key])).collect();
+    let update = sqlx::query(
+        "UPDATE offhook.calls AS c SET
+            branch = n.branch, contact_phone = n.contact_phone, provenance = n.provenance, updated_at = now(),
+            status = coalesce(n.status, c.status), direction = coalesce(n.direction, c.direction),
+            call_type = coalesce(n.call_type, c.call_type), agent_id = coalesce(n.agent_id, c.agent_id),
+            from_number = coalesce(n.from_number, c.from_number), to_number = coalesce(n.to_number, c.to_number),
+            started_at = coalesce(n.started_at, c.started_at), ended_at = coalesce(n.ended_at, c.ended_at),
+            duration_ms = coalesce(n.duration_ms, c.duration_ms),
+            disconnection_reason = coalesce(n.disconnection_reason, c.disconnection_reason),
+            transcript = coalesce(n.transcript, c.transcript), summary = coalesce(n.summary, c.summary),
+            sentiment = coalesce(n.sentiment, c.sentiment), successful = coalesce(n.successful, c.successful),
+            in_voicemail = coalesce(n.in_voicemail, c.in_voicemail), cost_cents = coalesce(n.cost_cents, c.cost_cents),
+            transfer_destination = coalesce(n.transfer_destination, c.transfer_destination),
+            recording_url = coalesce(n.recording_url, c.recording_url), answer_id = coalesce(n.answer_id, c.answer_id)
+         FROM jsonb_populate_recordset(NULL::offhook.calls, $1) AS n
+         WHERE (c.org, c.source, c.call_id) = (n.org, n.source, n.call_id)",
+    );
+    update.bind(Json(rows)).execute(tx).await.map(|_| ())
+}
+
+fn row((org, source, call_id): &CallKey, call: &Call) -> Value {
+    let mut row = call.merge.changed.clone();
+    let keys = json!({ "org": org, "source": source, "call_id": call_id, "branch": call.branch,
+        "contact_phone": call.contact_phone, "provenance": call.merge.provenance });
+    if let Value::Object(keys) = keys {
+        row.extend(keys);
+    }
+    Value::Object(row)
+}
+
+/// Counts each contact's calls anew: exact whatever came first, and a contact's calls are few.
+async fn recount_contacts(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<()> {
+    let (orgs, phones): (Vec<_>, Vec<_>) = contacts.iter().cloned().unzip();
+    let create = sqlx::query(
+        "INSERT INTO offhook.contacts (org, phone) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
+    );
+    create.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
+    let lock = sqlx::query(
+        "SELECT 1 FROM offhook.contacts WHERE (org, phone) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+         ORDER BY org, phone FOR UPDATE",
+    );
+    lock.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
+    let recount = sqlx::query(
+        "UPDATE offhook.contacts AS c
+         SET total_calls = n.calls, first_call_at = n.first_at, last_call_at = n.last_at, updated_at = now()
+         FROM (SELECT w.org, w.phone, count(k.call_id) AS calls,
+                   min(coalesce(k.started_at, k.ended_at)) AS first_at, max(coalesce(k.started_at, k.ended_at)) AS last_at
+               FROM unnest($1::text[], $2::text[]) AS w (org, phone)
+               LEFT JOIN offhook.calls AS k ON k.org = w.org AND k.contact_phone = w.phone
+               GROUP BY w.org, w.phone) AS n
+         WHERE (c.org, c.phone) = (n.org, n.phone)",
+    );
+    recount.bind(orgs).bind(phones).execute(tx).await.map(|_| ())
+}
+
+/// Keys of three parts as the three arrays that `unnest` takes.
+fn columns<'a>(keys: impl IntoIterator<Item = &'a CallKey>) -> (Vec<String>, Vec<String>, Vec<String>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (first, second, third) in keys {
+        columns.0.push(first.clone());
+        columns.1.push(second.clone());
+        columns.2.push(third.clone());
+    }
+    columns
+}
