@@ -1,0 +1,193 @@
+//! `offhook dev`: private servers, schema, streams, demo org, all services in this process, one call, then serve.
+
+use std::{
+    net::SocketAddr,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use runtime::{
+    Runtime, Telemetry,
+    config::{Broker, Database, Logs},
+    exit_code, signalled,
+};
+use servers::Servers;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    output::Output,
+    private,
+    services::{Service, run_all},
+    setup, simulate,
+};
+
+/// The demo org's key; made anew at each start unless it is set.
+const DEMO_KEY: &str = "DEMO_RETELL_API_KEY";
+/// The demo org, as a file like any other.
+const DEMO_ORGS: &str = include_str!("../../../orgs.demo.toml");
+/// Ports tried after the wanted one.
+const PORTS_TRIED: u16 = 50;
+/// From the start of the services to their being ready.
+const READY_MAX: Duration = Duration::from_secs(20);
+
+/// Settings of `dev`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Dev {
+    /// Serve without sending the demo call
+    #[arg(long)]
+    no_demo: bool,
+    /// Empty the servers' state first
+    #[arg(long)]
+    fresh: bool,
+    /// Where webhooks are received; the next free port if this one is busy
+    #[arg(long, env = "OFFHOOK_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served; the next free port if this one is busy
+    #[arg(long, env = "OFFHOOK_ADMIN_LISTEN", default_value = "127.0.0.1:9090")]
+    admin_listen: SocketAddr,
+    /// The key that the demo org's calls are signed with
+    #[arg(long, env = DEMO_KEY, hide_env_values = true)]
+    demo_key: Option<String>,
+}
+
+impl Dev {
+    pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
+        let Some(key) = self.demo_key.clone().filter(|key| !key.is_empty()) else {
+            return exit_code("offhook", Err(restart_with_key()));
+        };
+        let run = || -> anyhow::Result<()> {
+            let _telemetry = Telemetry::start(logs, "offhook", "warn")?;
+            let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            executor.block_on(self.serve(key, output))
+        };
+        exit_code("offhook", run())
+    }
+
+    async fn serve(self, key: String, output: Output) -> anyhow::Result<()> {
+        let servers = private::start("dev", self.fresh).await?;
+        let runtime = Runtime::default();
+        let served = signalled(&runtime.shutdown, self.serve_on(&servers, runtime.clone(), key, output)).await;
+        output.line("stopped; the servers' state is kept");
+        servers.stop().await.and(served)
+    }
+
+    async fn serve_on(self, servers: &Servers, runtime: Runtime, key: String, output: Output) -> anyhow::Result<()> {
+        let orgs_file = servers.state_dir().join("orgs.toml");
+        std::fs::write(&orgs_file, DEMO_ORGS).context("the demo orgs.toml can't be written")?;
+        prepare(servers, &orgs_file, output).await?;
+        let listen = free(self.listen, output).await?;
+        let admin_listen = free(self.admin_listen, output).await?;
+        let broker = Broker { nats_url: servers.nats_url.clone() };
+        let database = Database { database_url: servers.database_url.clone() };
+        let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
+        let services = vec![
+            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker: broker.clone() }),
+            Service::LogWorker(log_worker::Config { broker, database }),
+        ];
+        let stop_admin = CancellationToken::new();
+        let admin = runtime.serve_admin(admin_listen, stop_admin.clone()).await?;
+        let show = async {
+            let shown = self.show(servers, &runtime, &key, output).await;
+            if shown.is_err() {
+                runtime.shutdown.cancel();
+            }
+            shown
+        };
+        let (result, shown) = tokio::join!(run_all(services, runtime.clone()), show);
+        stop_admin.cancel();
+        admin.await.ok();
+        shown.and(result)
+    }
+
+    /// Waits until the services are ready, says where they are, and sends the demo call.
+    async fn show(&self, servers: &Servers, runtime: &Runtime, key: &str, output: Output) -> anyhow::Result<()> {
+        let ready = async {
+            while !runtime.health.report().0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let limit = tokio::time::timeout(READY_MAX, ready);
+        let Some(in_time) = runtime.shutdown.run_until_cancelled(limit).await else { return Ok(()) };
+        in_time
+            .with_context(|| format!("not ready within {} s: {:?}", READY_MAX.as_secs(), runtime.health.report().1))?;
+        let url = format!("http://{}", runtime.address(ingress::NAME).await);
+        let admin_url = format!("http://{}", runtime.address("admin").await);
+        write_env(servers, &url, &admin_url, key)?;
+        output.line(format_args!("offhook ready {url}"));
+        if !self.no_demo {
+            output.line("\nA caller hangs up at Demo Dental, and Retell tells us:");
+            demo_call(servers, &url, key).run(output).await?;
+        }
+        output.line(format_args!(
+            "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  postgres  psql {} -c 'TABLE offhook.calls'\n  nats      {}\n  redis     {}\n\
+             \nSend more: source .offhook/env; offhook simulate call\nStop with Ctrl-C.",
+            servers.database_url, servers.nats_url, servers.redis_url
+        ));
+        Ok(())
+    }
+}
+
+/// Starts this program again with a demo key in its environment: the demo org's secret is a reference to it, and a
+/// process can't safely change its own environment.
+fn restart_with_key() -> anyhow::Error {
+    let key = format!("key_demo_{}", uuid::Uuid::new_v4().simple());
+    let itself = std::env::current_exe().unwrap_or_else(|_| "offhook".into());
+    Command::new(itself).args(std::env::args_os().skip(1)).env(DEMO_KEY, key).exec().into()
+}
+
+async fn prepare(servers: &Servers, orgs_file: &Path, output: Output) -> anyhow::Result<()> {
+    setup::migrate(&servers.database_url, output).await?;
+    setup::apply_streams(&servers.nats_url, 1, output).await?;
+    setup::apply_orgs(orgs_file, &servers.nats_url, &servers.database_url, output).await
+}
+
+fn demo_call(servers: &Servers, url: &str, key: &str) -> simulate::Call {
+    simulate::Call {
+        url: url.to_owned(),
+        org: "demo".to_owned(),
+        secret: key.to_owned(),
+        from: "+15005550006".to_owned(),
+        to: "+15005550001".to_owned(),
+        agent: "agent_demo".to_owned(),
+        turns: 12,
+        nats_url: Some(servers.nats_url.clone()),
+        database_url: Some(servers.database_url.clone()),
+    }
+}
+
+/// The wanted address, or the same with the next free port.
+async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> {
+    for port in wanted.port()..=wanted.port().saturating_add(PORTS_TRIED) {
+        let address = SocketAddr::new(wanted.ip(), port);
+        if TcpListener::bind(address).await.is_ok() {
+            if address != wanted {
+                output.line(format_args!("{wanted} is busy, using {address}"));
+            }
+            return Ok(address);
+        }
+    }
+    anyhow::bail!("no free port in the {PORTS_TRIED} after {wanted}")
+}
+
+/// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells.
+fn write_env(servers: &Servers, url: &str, admin_url: &str, key: &str) -> anyhow::Result<()> {
+    let state = servers.state_dir();
+    let first = state.file_name().is_some_and(|slot| slot == "dev");
+    let path = if first { state.with_file_name("env") } else { state.join("env") };
+    let (nats, database, redis) = (&servers.nats_url, &servers.database_url, &servers.redis_url);
+    let lines = [
+        ("OFFHOOK_URL", url),
+        ("OFFHOOK_ADMIN_URL", admin_url),
+        ("NATS_URL", nats),
+        ("DATABASE_URL", database),
+        ("REDIS_URL", redis),
+        (DEMO_KEY, key),
+    ];
+    let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
+}

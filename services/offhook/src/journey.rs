@@ -1,0 +1,77 @@
+//! The journey of one call, made visible: the event on the stream, the row in Postgres.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bus::Bus;
+use contract::{EventType, OrgId, Source};
+use serde_json::json;
+use sqlx::Row as _;
+
+use crate::output::Output;
+
+/// How long an acknowledged call may take to show up before the journey is given up.
+const ARRIVAL_MAX: Duration = Duration::from_secs(15);
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+
+/// Shows the call's last event on the stream.
+pub(crate) async fn show_event(nats_url: &str, org: &str, call_id: &str, output: Output) -> anyhow::Result<()> {
+    let bus = Bus::connect(nats_url, "offhook simulate").await?;
+    bus.ready(ARRIVAL_MAX).await?;
+    let org: OrgId = org.parse()?;
+    let subject = EventType::CallAnalyzed.subject(&org, Source::RETELL);
+    let stored = bus.latest(&subject).await?;
+    let stored = stored.filter(|stored| stored.envelope.subject.as_deref() == Some(call_id));
+    let stored = stored.with_context(|| format!("the stream holds no {subject} of {call_id}"))?;
+    let (key, sequence) = (stored.envelope.key(), stored.sequence);
+    output.result(
+        format_args!("  on the stream: {} {sequence}, subject {subject}, id {}, key {key}", bus::EVENTS, stored.envelope.id),
+        &json!({ "step": "stream", "stream": bus::EVENTS, "sequence": sequence, "subject": subject, "event_id": stored.envelope.id, "event_key": key.to_string() }),
+    );
+    bus.close().await;
+    Ok(())
+}
+
+/// Waits for the call's whole row and shows it.
+pub(crate) async fn show_row(
+    database_url: &str,
+    org: &str,
+    call_id: &str,
+    began: Instant,
+    output: Output,
+) -> anyhow::Result<()> {
+    let pool = postgres::connect(database_url, "offhook simulate")?;
+    let row = tokio::time::timeout(ARRIVAL_MAX, async {
+        loop {
+            let select = sqlx::query(
+                "SELECT status, direction, branch, contact_phone, duration_ms, summary FROM offhook.calls
+                 WHERE org = $1 AND source = 'retell' AND call_id = $2 AND summary IS NOT NULL",
+            );
+            if let Some(row) = select.bind(org).bind(call_id).fetch_optional(&pool).await? {
+                return anyhow::Ok(row);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    });
+    let row = row.await.with_context(|| {
+        format!("no whole row of {call_id} within {} s; is log-worker running?", ARRIVAL_MAX.as_secs())
+    })??;
+    let took_ms = began.elapsed().as_secs_f64() * 1000.0;
+    let text = |column: &str| row.try_get::<Option<String>, _>(column).ok().flatten().unwrap_or_else(|| "-".to_owned());
+    let duration_ms: Option<i64> = row.try_get("duration_ms")?;
+    output.result(
+        format_args!(
+            "  in Postgres after {took_ms:.0} ms: call {call_id}: {}, {}, branch {}, contact {}, {:.0} s: {}",
+            text("status"),
+            text("direction"),
+            text("branch"),
+            text("contact_phone"),
+            duration_ms.unwrap_or_default() as f64 / 1000.0,
+            text("summary"),
+        ),
+        &json!({ "step": "row", "after_ms": took_ms, "call_id": call_id, "status": text("status"), "branch": text("branch"),
+            "contact_phone": text("contact_phone"), "duration_ms": duration_ms, "summary": text("summary") }),
+    );
+    pool.close().await;
+    Ok(())
+}
