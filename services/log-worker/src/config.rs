@@ -19,10 +19,6 @@ impl Config {
     /// What is wrong with the settings, all of it at once.
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        postgres::connect(&self.database.database_url, crate::NAME)
-            .err()
-            .map(|error| error.to_string())
-            .into_iter()
-            .collect()
+        postgres::check_url(&self.database.database_url).err().map(|error| error.to_string()).into_iter().collect()
     }
 }

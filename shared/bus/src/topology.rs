@@ -10,6 +10,9 @@ use crate::{Bus, BusError};
 /// The stream that holds every event.
 pub const EVENTS: &str = "EVENTS";
 
+/// The stream that holds rejected events.
+pub(crate) const DEAD: &str = "DEAD";
+
 const STREAMS: [&str; 3] = [
     include_str!("../../../nats/streams/EVENTS.json"),
     include_str!("../../../nats/streams/DEAD.json"),

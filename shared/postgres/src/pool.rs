@@ -35,14 +35,23 @@ pub enum DatabaseUrlError {
 /// # Errors
 /// When the URL is unreadable or names a transaction pooler's port.
 pub fn connect(url: &str, application: &str) -> Result<PgPool, DatabaseUrlError> {
-    let options = PgConnectOptions::from_str(url).map_err(DatabaseUrlError::Unreadable)?;
-    if POOLER_PORTS.contains(&options.get_port()) {
-        return Err(DatabaseUrlError::TransactionPooler(options.get_port()));
-    }
+    let options = check_url(url)?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_MAX);
     let pool = pool
         .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION_LIMITS).await.map(|_| ()) }));
     Ok(pool.connect_lazy_with(options.application_name(application)))
+}
+
+/// Whether `url` may be used at all; connects to nothing.
+///
+/// # Errors
+/// See [`DatabaseUrlError`].
+pub fn check_url(url: &str) -> Result<PgConnectOptions, DatabaseUrlError> {
+    let options = PgConnectOptions::from_str(url).map_err(DatabaseUrlError::Unreadable)?;
+    if POOLER_PORTS.contains(&options.get_port()) {
+        return Err(DatabaseUrlError::TransactionPooler(options.get_port()));
+    }
+    Ok(options)
 }
 
 /// Whether the database answers within 2 s.
@@ -55,13 +64,13 @@ pub async fn ready(pool: &PgPool) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_transaction_pooler_is_refused_and_a_direct_connection_is_not() {
+    #[test]
+    fn a_transaction_pooler_is_refused_and_a_direct_connection_is_not() {
         for port in POOLER_PORTS {
-            let refused = connect(&format!("postgres://u@host:{port}/db"), "test");
+            let refused = check_url(&format!("postgres://u@host:{port}/db"));
             assert!(matches!(refused, Err(DatabaseUrlError::TransactionPooler(found)) if found == port));
         }
-        assert!(connect("postgres://u@host:5432/db", "test").is_ok());
-        assert!(matches!(connect("mysql://host", "test"), Err(DatabaseUrlError::Unreadable(_))));
+        assert!(check_url("postgres://u@host:5432/db").is_ok());
+        assert!(matches!(check_url("mysql://host"), Err(DatabaseUrlError::Unreadable(_))));
     }
 }
