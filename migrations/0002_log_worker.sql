@@ -13,7 +13,8 @@ COMMENT ON TABLE offhook.inbox IS 'writer: each worker its own rows; which event
 CREATE TABLE offhook.positions (
     -- one durable consumer per worker
     worker text CONSTRAINT positions_one_per_worker PRIMARY KEY,
-    finished_before timestamptz NOT NULL
+    finished_before timestamptz, -- null until it has looked once
+    probed_at timestamptz -- the last time it asked whether this database takes writes
 );
 COMMENT ON TABLE offhook.positions IS 'writer: each worker its own row; where it starts again if the broker forgets its consumer';
 

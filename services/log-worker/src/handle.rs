@@ -96,8 +96,8 @@ impl Worker for LogWorker {
         futures_util::future::join_all(finish).await
     }
 
-    async fn store_ready(&self) -> bool {
-        postgres::ready(&self.pool).await
+    async fn store_ready(&self) -> Result<(), String> {
+        postgres::store_ready(&self.pool, NAME).await.map_err(|error| error.to_string())
     }
 
     async fn position(&self) -> Result<Option<Timestamp>, String> {

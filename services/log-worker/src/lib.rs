@@ -12,7 +12,7 @@ mod handle;
 mod merge;
 mod store;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bus::{Bus, Consumption};
@@ -24,6 +24,9 @@ pub use handle::LogWorker;
 
 /// The worker's name: its consumer, its inbox rows, its metrics.
 pub const NAME: &str = "log-worker";
+
+/// Closing the database connections.
+const POOL_CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until shutdown; what was begun is finished, what was only pulled is given back.
 ///
@@ -40,6 +43,7 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let worker = Arc::new(LogWorker::new(pool.clone(), bus.clone()));
     bus::consume(bus.clone(), worker, status, runtime.shutdown.clone()).await;
     bus.close().await;
-    pool.close().await;
+    // A connection to a database that fell silent is not worth the wait.
+    tokio::time::timeout(POOL_CLOSE_MAX, pool.close()).await.ok();
     Ok(())
 }

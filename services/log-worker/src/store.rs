@@ -15,6 +15,9 @@ use crate::{NAME, handle::Record, merge::Merge};
 /// Of the projection: raise it to have every event applied anew.
 const VERSION: i16 = 1;
 
+/// The branch of a call that came through none of our addresses.
+const UNASSIGNED: &str = "unassigned";
+
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recorded {
@@ -206,9 +209,7 @@ fn derive(
         let Some(call) = calls.get_mut(key) else { continue };
         let branch =
             call.addresses().find_map(|(kind, address)| branches.get(&(key.0.clone(), kind.to_owned(), address)));
-        if let Some(branch) = branch {
-            call.branch.clone_from(branch);
-        }
+        call.branch = branch.map_or(UNASSIGNED, String::as_str).to_owned();
         let before = call.contact_phone.take();
         call.contact_phone = call.route.contact_phone().map(String::from);
         contacts.extend(before.iter().chain(&call.contact_phone).map(|phone| (key.0.clone(), phone.clone())));

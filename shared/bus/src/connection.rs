@@ -2,7 +2,13 @@
 //!
 //! Connects in the background and for ever; a caller learns the state from [`Bus::state`], never from a panic.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectOptions, jetstream};
 use tokio::sync::watch;
@@ -41,10 +47,36 @@ pub enum BusError {
 pub enum State {
     /// Connected, and the streams are as they must be.
     Ready,
+    /// Usable by workers, but without room for new events from outside; the reason is readable.
+    Full(String),
     /// Not connected, or no answer; the reason is readable.
     Away(String),
     /// Connected to streams or a server that must not be used; the text names the cure.
     Refused(String),
+}
+
+impl State {
+    /// Why new events can't be taken.
+    ///
+    /// # Errors
+    /// The reason, unless the broker is ready.
+    pub fn accepts(&self) -> Result<(), String> {
+        match self {
+            Self::Ready => Ok(()),
+            Self::Full(reason) | Self::Away(reason) | Self::Refused(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Why workers can't work.
+    ///
+    /// # Errors
+    /// The reason, unless the broker is ready, or merely full.
+    pub(crate) fn serves(&self) -> Result<(), String> {
+        match self {
+            Self::Ready | Self::Full(_) => Ok(()),
+            Self::Away(reason) | Self::Refused(reason) => Err(reason.clone()),
+        }
+    }
 }
 
 /// A cheap handle on one broker connection.
@@ -53,6 +85,7 @@ pub struct Bus {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     state: watch::Receiver<State>,
+    verified: Arc<AtomicBool>,
     stop: Arc<tokio_util::sync::DropGuard>,
 }
 
@@ -79,14 +112,25 @@ impl Bus {
         let (sender, state) = watch::channel(State::Away("not yet connected".to_owned()));
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        tokio::spawn(look_after(client.clone(), jetstream.clone(), sender, stopped));
-        Ok(Self { client, jetstream, state, stop: Arc::new(stop.drop_guard()) })
+        let verified = Arc::new(AtomicBool::new(false));
+        tokio::spawn(look_after(client.clone(), jetstream.clone(), sender, Arc::clone(&verified), stopped));
+        Ok(Self { client, jetstream, state, verified, stop: Arc::new(stop.drop_guard()) })
     }
 
     /// Whether the broker can take events now; looked at every two seconds, more often while it is away.
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
+    }
+
+    /// Whether the streams were ever seen to be as they must be; until then nothing is put into them.
+    pub(crate) fn verified(&self) -> bool {
+        self.verified.load(Ordering::Acquire)
+    }
+
+    /// The state and each change of it.
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.clone()
     }
 
     /// Waits until the broker is ready.
@@ -100,8 +144,7 @@ impl Bus {
             Ok(Ok(_)) => Ok(()),
             _ => Err(match self.state() {
                 State::Refused(reason) => BusError::Refused(reason),
-                State::Away(reason) => BusError::Unavailable(reason),
-                State::Ready => BusError::Unavailable("closed".to_owned()),
+                state => BusError::Unavailable(state.accepts().err().unwrap_or_else(|| "closed".to_owned())),
             }),
         }
     }
@@ -121,14 +164,19 @@ async fn look_after(
     client: Client,
     jetstream: jetstream::Context,
     state: watch::Sender<State>,
+    verified: Arc<AtomicBool>,
     stop: CancellationToken,
 ) {
     loop {
         let seen = match topology::verify(&client, &jetstream).await {
-            Ok(()) => State::Ready,
+            Ok(None) => State::Ready,
+            Ok(Some(full)) => State::Full(full),
             Err(BusError::Unavailable(reason)) => State::Away(reason),
             Err(BusError::Refused(reason)) => State::Refused(reason),
         };
+        if seen.serves().is_ok() {
+            verified.store(true, Ordering::Release);
+        }
         let pause = if seen == State::Ready { LOOK_EVERY.0 } else { LOOK_EVERY.1 };
         state.send_if_modified(|known| {
             let changed = *known != seen;

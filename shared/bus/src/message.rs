@@ -29,14 +29,24 @@ pub(crate) struct Delivery {
     pub(crate) message: async_nats::Message,
     pub(crate) acker: jetstream::message::Acker,
     pub(crate) delivered: u64,
+    /// Where and when it was stored: names a message that is no event of ours.
+    pub(crate) place: String,
 }
 
 impl Delivery {
     pub(crate) fn new(worker: &str, message: jetstream::Message) -> Self {
-        let delivered = message.info().map_or(1, |info| info.delivered.max(1).unsigned_abs());
+        let (delivered, place) = message.info().map_or((1, String::new()), |info| {
+            let place = format!("{}-{}-{}", info.stream, info.stream_sequence, info.published.timestamp_micros());
+            (info.delivered.max(1).unsigned_abs(), place)
+        });
         let (message, acker) = message.split();
         let event = read(worker, &message, delivered);
-        Self { event, message, acker, delivered }
+        Self { event, message, acker, delivered, place }
+    }
+
+    /// Whether the message at least claims to be what we publish.
+    pub(crate) fn is_cloud_event(&self) -> bool {
+        self.message.headers.as_ref().is_some_and(|headers| headers.get("ce-specversion").is_some())
     }
 }
 

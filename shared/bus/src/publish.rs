@@ -46,6 +46,12 @@ impl Bus {
     /// [`PublishError::Unavailable`] without a PubAck in time; [`PublishError::Refused`] when it can never be stored.
     pub async fn publish(&self, envelope: &Envelope, body: Bytes) -> Result<Published, PublishError> {
         let headers = headers(envelope)?;
+        // What follows from an acknowledged event is always let in, else a full stream could never be worked off.
+        if let State::Full(reason) = self.state()
+            && !envelope.source.is_ours()
+        {
+            return Err(PublishError::Unavailable(reason));
+        }
         self.publish_raw(envelope.broker_subject(), headers, body).await
     }
 
@@ -56,9 +62,6 @@ impl Bus {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Published, PublishError> {
-        if let State::Refused(reason) = self.state() {
-            return Err(PublishError::Unavailable(reason));
-        }
         let pauses = ExponentialBuilder::new()
             .with_min_delay(PAUSE_MIN)
             .with_max_delay(PAUSE_MAX)
@@ -76,6 +79,12 @@ impl Bus {
     }
 
     async fn attempt(&self, subject: String, headers: HeaderMap, body: Bytes) -> Result<Published, PublishError> {
+        if let State::Refused(reason) = self.state() {
+            return Err(PublishError::Unavailable(reason));
+        }
+        if !self.verified() {
+            return Err(PublishError::Unavailable("the streams are not verified yet".to_owned()));
+        }
         // The client would buffer the message and send it whenever it is back: not while somebody waits for the answer.
         if self.client.connection_state() != Connection::Connected {
             return Err(PublishError::Unavailable("not connected".to_owned()));

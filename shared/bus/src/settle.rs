@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::AckKind;
+use futures_util::future::join_all;
 use metrics::counter;
 use tokio::time::{Instant, interval_at, timeout};
 
@@ -13,7 +14,7 @@ use crate::{Bus, Event, Outcome, Worker, message::Delivery};
 /// The longest a handler may take for one batch; well under `ack_wait` (30 s).
 const HANDLE_MAX: Duration = Duration::from_secs(20);
 /// Between two signs of life to the broker while a handler works.
-const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// The pause before a second delivery; doubled for each further one.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// The longest pause between two deliveries.
@@ -21,21 +22,20 @@ const RETRY_MAX: Duration = Duration::from_mins(10);
 
 /// Handles and settles a batch; says whether any event was retried.
 pub(crate) async fn handle<W: Worker>(bus: &Bus, worker: &Arc<W>, batch: Vec<Delivery>) -> bool {
-    let (deliveries, strangers): (Vec<_>, Vec<_>) = batch.into_iter().partition(|delivery| delivery.event.is_ok());
-    let mut retried = false;
-    for stranger in strangers {
-        let reason = stranger.event.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        retried |= settle(bus, worker.name(), &stranger, None, Outcome::Reject(reason)).await;
-    }
-    let events: Vec<Event> = deliveries.iter().filter_map(|delivery| delivery.event.clone().ok()).collect();
-    if events.is_empty() {
-        return retried;
-    }
-    let outcomes = outcomes(worker, events.clone(), &deliveries).await;
-    for ((delivery, event), outcome) in deliveries.iter().zip(&events).zip(outcomes) {
-        retried |= settle(bus, worker.name(), delivery, Some(event), outcome).await;
-    }
-    retried
+    let events: Vec<Event> = batch.iter().filter_map(|delivery| delivery.event.clone().ok()).collect();
+    let mut outcomes = if events.is_empty() { Vec::new() } else { outcomes(worker, events, &batch).await }.into_iter();
+    let settled = batch.iter().map(|delivery| {
+        let outcome = match &delivery.event {
+            Ok(_) => outcomes.next().unwrap_or_else(|| Outcome::Retry("no outcome".to_owned())),
+            // A newer version's event waits for a newer worker.
+            Err(error) if ["ce-type", "ce-source"].contains(&error.header) && delivery.is_cloud_event() => {
+                Outcome::Retry(error.to_string())
+            }
+            Err(error) => Outcome::Reject(error.to_string()),
+        };
+        settle(bus, worker.name(), delivery, outcome)
+    });
+    join_all(settled).await.contains(&true)
 }
 
 /// Runs the handler in a task of its own, so that its panic ends nothing but itself.
@@ -54,9 +54,7 @@ async fn outcomes<W: Worker>(worker: &Arc<W>, events: Vec<Event>, deliveries: &[
                 Err(error) if error.is_panic() => break format!("panic: {}", panic_text(error)),
                 Err(error) => break error.to_string(),
             },
-            _ = progress.tick() => for delivery in deliveries {
-                delivery.acker.ack_with(AckKind::Progress).await.ok();
-            },
+            _ = progress.tick() => keep_alive(deliveries).await,
             () = &mut deadline => {
                 task.abort();
                 break format!("took longer than {} s", HANDLE_MAX.as_secs());
@@ -68,26 +66,25 @@ async fn outcomes<W: Worker>(worker: &Arc<W>, events: Vec<Event>, deliveries: &[
 }
 
 /// Carries out one outcome; says whether the event will come again.
-async fn settle(bus: &Bus, worker: &'static str, delivery: &Delivery, event: Option<&Event>, outcome: Outcome) -> bool {
-    let id = event.map_or("", |event| event.envelope.id.as_str());
+async fn settle(bus: &Bus, worker: &'static str, delivery: &Delivery, outcome: Outcome) -> bool {
+    let event = delivery.event.as_ref().ok();
+    let id = event.map_or(delivery.place.as_str(), |event| event.envelope.id.as_str());
     let (name, kind) = match outcome {
         Outcome::Done => ("done", AckKind::Ack),
         Outcome::Retry(reason) => {
             tracing::warn!(worker, event.id = id, delivered = delivery.delivered, reason, "event will be retried");
             ("retry", AckKind::Nak(Some(pause(delivery.delivered))))
         }
-        Outcome::Reject(reason) => {
-            match bus.bury(worker, &delivery.message, event.map(|event| event.key), &reason).await {
-                Ok(()) => {
-                    tracing::error!(worker, event.id = id, reason, "event rejected");
-                    ("reject", AckKind::Term)
-                }
-                Err(error) => {
-                    tracing::error!(worker, event.id = id, reason, %error, "event rejected, but its dead letter is not stored");
-                    ("retry", AckKind::Nak(Some(pause(delivery.delivered))))
-                }
+        Outcome::Reject(reason) => match bus.bury(worker, delivery, &reason).await {
+            Ok(()) => {
+                tracing::error!(worker, event.id = id, reason, "event rejected");
+                ("reject", AckKind::Term)
             }
-        }
+            Err(error) => {
+                tracing::error!(worker, event.id = id, reason, %error, "event rejected, but its dead letter is not stored");
+                ("retry", AckKind::Nak(Some(pause(delivery.delivered))))
+            }
+        },
     };
     counter!("offhook_worker_events_total", "worker" => worker, "outcome" => name).increment(1);
     if let Some(event) = event {
@@ -98,6 +95,13 @@ async fn settle(bus: &Bus, worker: &'static str, delivery: &Delivery, event: Opt
         tracing::warn!(worker, event.id = id, %error, "acknowledgement not sent");
     }
     name == "retry"
+}
+
+/// Tells the broker that these are still in hand.
+pub(crate) async fn keep_alive<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) {
+    for delivery in deliveries {
+        delivery.acker.ack_with(AckKind::Progress).await.ok();
+    }
 }
 
 /// Gives deliveries that nobody began back to the broker, for whoever is next.

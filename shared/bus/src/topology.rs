@@ -34,8 +34,8 @@ pub struct Applied {
 }
 
 impl Bus {
-    /// Creates or updates every stream and consumer of `nats/`, with `replicas` copies of each stream. Where a consumer
-    /// exists it keeps its position.
+    /// Creates or updates every stream and consumer of `nats/`, with at least `replicas` copies of each stream. What exists
+    /// keeps its larger limits, and a consumer its position.
     ///
     /// # Errors
     /// When the broker is away or refuses a change.
@@ -44,7 +44,11 @@ impl Bus {
         for mut wanted in streams() {
             wanted.num_replicas = replicas;
             let name = wanted.name.clone();
-            let created = find_stream(&self.jetstream, &name).await?.is_none();
+            let found = find_stream(&self.jetstream, &name).await?;
+            let created = found.is_none();
+            if let Some(found) = found {
+                keep_larger(&mut wanted, &found.config);
+            }
             let done = self.jetstream.create_or_update_stream(wanted).await;
             done.map_err(|error| BusError::Refused(format!("stream {name}: {error}")))?;
             applied.push(Applied { name, created });
@@ -84,8 +88,13 @@ pub(crate) fn declared_consumer(worker: &str) -> Option<consumer::Config> {
     CONSUMERS.map(read::<consumer::Config>).into_iter().find(|config| config.durable_name.as_deref() == Some(worker))
 }
 
-/// Checks the server and the streams; one request per stream.
-pub(crate) async fn verify(client: &Client, jetstream: &jetstream::Context) -> Result<(), BusError> {
+/// How much of the stream may be used by events that can still be refused, in percent of its `max_bytes`; the rest is for
+/// what follows from events that were acknowledged.
+const FULL_PERCENT: u64 = 95;
+
+/// Checks the server and the streams, one request per stream; says how full the event stream is if it is too full.
+pub(crate) async fn verify(client: &Client, jetstream: &jetstream::Context) -> Result<Option<String>, BusError> {
+    let mut full = None;
     if client.connection_state() != Connection::Connected {
         return Err(BusError::Unavailable("not connected".to_owned()));
     }
@@ -103,9 +112,25 @@ pub(crate) async fn verify(client: &Client, jetstream: &jetstream::Context) -> R
                 "nats-server max_payload is {has} bytes, needs {needs}; see nats/server.conf"
             )));
         }
-        verify_stream(&found, &wanted)?;
+        verify_stream(&found.config, &wanted)?;
+        let (used, room) = (found.state.bytes, found.config.max_bytes.max(0).unsigned_abs());
+        if wanted.name == EVENTS && room > 0 && used * 100 >= room * FULL_PERCENT {
+            full =
+                Some(format!("stream {EVENTS} holds {used} of {room} bytes; a worker lags, or max_bytes is too small"));
+        }
     }
-    Ok(())
+    Ok(full)
+}
+
+/// Keeps what production has raised: limits and copies are never lowered by being applied again.
+fn keep_larger(wanted: &mut stream::Config, found: &stream::Config) {
+    let larger = |wanted: i64, found: i64| if found < 0 { found } else { wanted.max(found) };
+    wanted.num_replicas = wanted.num_replicas.max(found.num_replicas);
+    wanted.max_bytes = larger(wanted.max_bytes, found.max_bytes);
+    wanted.max_message_size =
+        i32::try_from(larger(wanted.max_message_size.into(), found.max_message_size.into())).unwrap_or(i32::MAX);
+    wanted.duplicate_window = wanted.duplicate_window.max(found.duplicate_window);
+    wanted.max_age = if found.max_age.is_zero() { found.max_age } else { wanted.max_age.max(found.max_age) };
 }
 
 fn verify_stream(found: &stream::Config, wanted: &stream::Config) -> Result<(), BusError> {
@@ -117,6 +142,10 @@ fn verify_stream(found: &stream::Config, wanted: &stream::Config) -> Result<(), 
         ("duplicate_window", found.duplicate_window < wanted.duplicate_window),
         ("max_msg_size", found.max_message_size != -1 && found.max_message_size < wanted.max_message_size),
         ("max_age", found.max_age < wanted.max_age && !found.max_age.is_zero()),
+        ("max_msgs", found.max_messages != wanted.max_messages),
+        ("max_msgs_per_subject", found.max_messages_per_subject != wanted.max_messages_per_subject),
+        ("subject_transform", found.subject_transform.is_some()),
+        ("persist_mode", found.persist_mode == Some(stream::PersistenceMode::Async)),
         ("sealed", found.sealed),
     ];
     refuse(&format!("stream {}", wanted.name), &faults)
@@ -131,6 +160,10 @@ pub(crate) fn verify_consumer(found: &consumer::Config, wanted: &consumer::Confi
         ("backoff", !found.backoff.is_empty()),
         ("filter_subjects", filters(found) != filters(wanted)),
         ("deliver_subject", found.deliver_subject.is_some()),
+        ("headers_only", found.headers_only),
+        ("max_batch", found.max_batch != wanted.max_batch),
+        ("max_bytes", found.max_bytes != wanted.max_bytes),
+        ("max_expires", found.max_expires != wanted.max_expires),
     ];
     refuse(&format!("consumer {}", wanted.durable_name.as_deref().unwrap_or_default()), &faults)
 }
@@ -148,10 +181,10 @@ fn filters(config: &consumer::Config) -> Vec<String> {
     if config.filter_subject.is_empty() { config.filter_subjects.clone() } else { vec![config.filter_subject.clone()] }
 }
 
-async fn find_stream(jetstream: &jetstream::Context, name: &str) -> Result<Option<stream::Config>, BusError> {
+async fn find_stream(jetstream: &jetstream::Context, name: &str) -> Result<Option<stream::Info>, BusError> {
     use jetstream::context::GetStreamErrorKind;
     match jetstream.get_stream(name).await {
-        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(cause) if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => {
                 Ok(None)
@@ -184,6 +217,7 @@ fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn every_file_under_nats_is_read_and_keeps_the_promises() {
@@ -196,6 +230,26 @@ mod tests {
             assert_eq!(consumer.ack_policy, consumer::AckPolicy::Explicit);
             assert!(consumer.max_deliver == -1 && consumer.backoff.is_empty());
         }
+    }
+
+    #[test]
+    fn applying_again_lowers_nothing_that_production_has_raised() {
+        let mut wanted = streams()[0].clone();
+        let raised = stream::Config {
+            num_replicas: 3,
+            max_bytes: i64::MAX,
+            max_age: wanted.max_age * 2,
+            max_message_size: -1,
+            ..wanted.clone()
+        };
+        keep_larger(&mut wanted, &raised);
+        assert_eq!(wanted, raised);
+        let mut wanted = streams()[0].clone();
+        keep_larger(
+            &mut wanted,
+            &stream::Config { num_replicas: 1, max_bytes: 1, max_age: Duration::from_secs(1), ..raised },
+        );
+        assert_eq!((wanted.max_bytes, wanted.max_age), (streams()[0].max_bytes, streams()[0].max_age));
     }
 
     #[test]

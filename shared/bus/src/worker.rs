@@ -26,8 +26,11 @@ pub trait Worker: Send + Sync + 'static {
     /// more than once. Must return within 20 s; a panic counts as `Retry` for the whole batch.
     fn handle(&self, events: &[Event]) -> impl Future<Output = Vec<Outcome>> + Send;
 
-    /// Whether the worker's own store answers. While it does not, nothing is pulled.
-    fn store_ready(&self) -> impl Future<Output = bool> + Send;
+    /// Whether the worker's own store takes writes. While it does not, nothing is pulled.
+    ///
+    /// # Errors
+    /// Why it does not.
+    fn store_ready(&self) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Where a lost consumer has to start again: everything that was published before is finished. `None` before the
     /// first [`Worker::keep_position`].

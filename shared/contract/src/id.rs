@@ -84,6 +84,12 @@ impl Source {
     /// Every source there is; a name outside this list is refused.
     pub const ALL: [Self; 2] = [Self::RETELL, Self::LOG_WORKER];
 
+    /// Whether it is one of our own services, telling what follows from an event.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        self == Self::LOG_WORKER
+    }
+
     /// The name as written in subjects, tables and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -12,4 +12,4 @@ pub use fault::{is_data_fault, is_violation_of};
 pub use inbox::claim;
 pub use migrate::{MIGRATIONS, migrate};
 pub use pool::{DatabaseUrlError, check_url, connect, ready};
-pub use position::{keep_position, position};
+pub use position::{keep_position, position, store_ready};

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    PgPool,
+    Executor as _, PgPool,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
@@ -30,5 +30,13 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     migrator.dangerous_set_table_name("offhook.migrations");
     // An older binary beside a newer database is a normal hour of a deploy.
     migrator.set_ignore_missing(true);
-    migrator.run(pool).await
+    let mut connection = pool.acquire().await.map_err(MigrateError::Execute)?;
+    // An index on a large table takes longer than a statement of a service may.
+    connection
+        .execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        .await
+        .map_err(MigrateError::Execute)?;
+    let migrated = migrator.run(&mut *connection).await;
+    connection.close().await.ok();
+    migrated
 }

@@ -14,6 +14,19 @@ pub async fn position(pool: &PgPool, worker: &str) -> sqlx::Result<Option<Timest
         .await
 }
 
+/// Whether the database takes this worker's writes: a read-only standby, a full disk and a missing schema answer a
+/// `SELECT 1` as well as a sound one.
+///
+/// # Errors
+/// When it does not.
+pub async fn store_ready(pool: &PgPool, worker: &str) -> sqlx::Result<()> {
+    let probe = sqlx::query(
+        "INSERT INTO offhook.positions (worker, probed_at) VALUES ($1, now())
+         ON CONFLICT (worker) DO UPDATE SET probed_at = excluded.probed_at",
+    );
+    probe.bind(worker).execute(pool).await.map(|_| ())
+}
+
 /// Keeps the position; the later one wins, since what was finished stays finished.
 ///
 /// # Errors
