@@ -6,15 +6,18 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, header::CONTENT_TYPE},
+    http::{
+        HeaderMap,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse as _, Response},
     routing::post,
 };
 use bus::Bus;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use contract::{Envelope, OrgId, Timestamp};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use metrics::{counter, histogram};
 use orgs::{Live, Secrets};
 use secrecy::ExposeSecret as _;
@@ -22,7 +25,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use crate::{
-    admission::Admission,
+    admission::{Admission, Place},
     door::{Door, RETELL},
     refusal::Refusal,
 };
@@ -31,6 +34,8 @@ use crate::{
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// From the end of the headers to the end of the body.
 const BODY_MAX: Duration = Duration::from_secs(8);
+/// What is reserved in memory for a body before any of it has come.
+const FIRST_ROOM_BYTES: usize = 64 * 1024;
 /// The longest media type that is believed, in bytes.
 const CONTENT_TYPE_BYTES_MAX: usize = 128;
 
@@ -93,16 +98,22 @@ async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Re
     let received_at = Utc::now();
     let org: OrgId = org.parse().map_err(|_| Refusal::UnknownOrg)?;
     let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
-    let secrets = match directory.org(&org).map(|known| known.secrets(door.source)) {
+    let (secrets, complete) = match directory.org(&org).map(|known| known.secrets(door.source)) {
+        // A snapshot may be older than the org.
+        None | Some(Secrets::NotConfigured) if !context.orgs.is_current() => return Err(Refusal::BrokerUnavailable),
         None | Some(Secrets::NotConfigured) => return Err(Refusal::UnknownOrg),
         Some(Secrets::Unreadable) => return Err(Refusal::SecretUnavailable),
-        Some(Secrets::Readable(secrets)) => secrets,
+        Some(Secrets::Readable { secrets, complete }) => (secrets, complete),
     };
     let (parts, body) = request.into_parts();
-    let _place = context.admission.admit(announced_length(&parts.headers))?;
-    let body = read(body).await?;
+    let mut place = context.admission.admit()?;
+    let body = read(&parts.headers, body, &mut place).await?;
     let secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose_secret()).collect();
-    let signed_at = (door.verify)(&secrets, &parts.headers, &body, received_at)?;
+    let signed_at = (door.verify)(&secrets, &parts.headers, &body, received_at).map_err(|refusal| match refusal {
+        // The secret that can't be read here may be the one that signed.
+        sources::Refusal::BadSignature if !complete => Refusal::SecretUnavailable,
+        refusal => refusal.into(),
+    })?;
     let envelope = envelope(door, org, &parts.headers, &body, signed_at, received_at);
     context.bus.publish(&envelope, body).await.map_err(|error| {
         tracing::warn!(event.id = envelope.id, %error, "event not published");
@@ -139,16 +150,24 @@ fn envelope(
     }
 }
 
-/// The whole body, within its limits of size and time.
-async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let whole = timeout(BODY_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    match whole {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Ok(Err(_)) | Err(_) => Err(Refusal::Timeout),
+/// The whole body, within its limits of size, time and room.
+async fn read(headers: &HeaderMap, mut body: Body, place: &mut Place) -> Result<Bytes, Refusal> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(Refusal::BodyTooLarge);
     }
-}
-
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(axum::http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    let whole = async {
+        let mut bytes = BytesMut::with_capacity(announced.map_or(0, |length| FIRST_ROOM_BYTES.min(length as usize)));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Refusal::Timeout)?;
+            let data = frame.data_ref().map_or(&[][..], |data| data);
+            if bytes.len() + data.len() > BODY_BYTES_MAX {
+                return Err(Refusal::BodyTooLarge);
+            }
+            place.grow(data.len())?;
+            bytes.extend_from_slice(data);
+        }
+        Ok(bytes.freeze())
+    };
+    timeout(BODY_MAX, whole).await.unwrap_or(Err(Refusal::Timeout))
 }

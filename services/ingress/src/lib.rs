@@ -16,7 +16,7 @@ mod refusal;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{Bus, State};
+use bus::Bus;
 use orgs::Live;
 use runtime::Runtime;
 
@@ -34,10 +34,7 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.broker.nats_url, NAME).await.context(NAME)?;
     let orgs = Live::start(bus.clone(), config.orgs_snapshot, runtime.shutdown.clone()).await;
     let (broker, directory) = (bus.clone(), orgs.clone());
-    runtime.health.check("ingress.broker", move || match broker.state() {
-        State::Ready => Ok(()),
-        State::Away(reason) | State::Refused(reason) => Err(reason),
-    });
+    runtime.health.check("ingress.broker", move || broker.state().accepts());
     runtime.health.check("ingress.orgs", move || {
         directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned())
     });

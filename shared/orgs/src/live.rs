@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     draft::Orgs,
     follow::follow,
-    model::Org,
+    model::{Org, SourceConfig},
     secrets::{SecretRef, Vault},
     snapshot,
 };
@@ -46,6 +46,8 @@ pub struct LiveOrg {
     /// The org.
     pub org: Arc<Org>,
     secrets: BTreeMap<String, Vec<SecretString>>,
+    /// Sources of which not every secret could be read.
+    incomplete: BTreeSet<String>,
 }
 
 /// What a source's requests for an org can be verified with.
@@ -56,7 +58,12 @@ pub enum Secrets<'a> {
     /// It names the source, but none of its secrets could be read yet: nothing can be verified, so nothing may be refused for good.
     Unreadable,
     /// At least one, newest first; all are valid.
-    Readable(&'a [SecretString]),
+    Readable {
+        /// The secrets.
+        secrets: &'a [SecretString],
+        /// Whether these are all: if not, what none of them signed may still be authentic.
+        complete: bool,
+    },
 }
 
 impl Directory {
@@ -69,8 +76,13 @@ impl Directory {
     fn new(orgs: &Orgs, vault: &Vault) -> Self {
         let live = |org: &Arc<Org>| {
             let known = |references: &[SecretRef]| references.iter().filter_map(|r| vault.get(r).cloned()).collect();
-            let secrets = org.sources.iter().map(|(name, source)| (name.clone(), known(&source.secrets))).collect();
-            LiveOrg { org: org.clone(), secrets }
+            let secrets: BTreeMap<String, Vec<SecretString>> =
+                org.sources.iter().map(|(name, source)| (name.clone(), known(&source.secrets))).collect();
+            let lacks = |(name, source): (&String, &SourceConfig)| {
+                (secrets[name].len() < source.secrets.len()).then(|| name.clone())
+            };
+            let incomplete = org.sources.iter().filter_map(lacks).collect();
+            LiveOrg { org: org.clone(), secrets, incomplete }
         };
         Self { orgs: orgs.iter().map(|(id, org)| (id.clone(), live(org))).collect() }
     }
@@ -83,7 +95,7 @@ impl LiveOrg {
         match self.secrets.get(source.as_str()).map(Vec::as_slice) {
             None => Secrets::NotConfigured,
             Some([]) => Secrets::Unreadable,
-            Some(secrets) => Secrets::Readable(secrets),
+            Some(secrets) => Secrets::Readable { secrets, complete: !self.incomplete.contains(source.as_str()) },
         }
     }
 }
@@ -225,7 +237,9 @@ mod tests {
         match demo.secrets(Source::RETELL) {
             Secrets::NotConfigured => vec!["not configured".into()],
             Secrets::Unreadable => vec!["unreadable".into()],
-            Secrets::Readable(secrets) => secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect(),
+            Secrets::Readable { secrets, .. } => {
+                secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect()
+            }
         }
     }
 

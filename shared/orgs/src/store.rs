@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use sqlx::{PgConnection, Postgres, Transaction, types::Json};
+use sqlx::{Executor as _, PgConnection, Postgres, Transaction, types::Json};
 
 use crate::{
     hours::{Day, Opening},
@@ -17,7 +17,7 @@ const APPLY_LOCK: i64 = 0x6f72_6773;
 
 /// Takes the lock of `orgs apply`, held until the connection closes. Waits 30 s at most, then fails with SQLSTATE 55P03.
 pub(crate) async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query("SET lock_timeout = '30s'").execute(&mut *connection).await?;
+    connection.execute("SET lock_timeout = '30s'; SET statement_timeout = '60s'").await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(APPLY_LOCK).execute(connection).await?;
     Ok(())
 }

@@ -22,14 +22,18 @@ struct Body {
     event: String,
     #[serde(default)]
     event_timestamp: Lenient<f64>,
-    call: Option<Entity>,
-    chat: Option<Entity>,
+    #[serde(default)]
+    call: Lenient<Entity>,
+    #[serde(default)]
+    chat: Lenient<Entity>,
 }
 
 #[derive(Deserialize)]
 struct Entity {
-    #[serde(default, alias = "call_id", alias = "chat_id")]
-    id: Lenient<String>,
+    #[serde(default)]
+    call_id: Lenient<String>,
+    #[serde(default)]
+    chat_id: Lenient<String>,
     #[serde(default)]
     start_timestamp: Lenient<f64>,
     #[serde(default)]
@@ -62,9 +66,12 @@ fn understood(parsed: Body, body: &[u8], signed_at: Timestamp) -> Result<Name, S
     if event.is_empty() || event.len() > EVENT_BYTES_MAX {
         return Err(format!("event has a name of {} bytes, 1 to {EVENT_BYTES_MAX} are allowed", event.len()));
     }
-    let kind = kind(&event, chat.is_some());
-    let entity = call.or(chat);
-    let subject = entity.as_ref().and_then(|entity| entity.id.0.clone()).filter(|id| !id.is_empty());
+    let kind = kind(&event, chat.0.is_some());
+    let entity = call.0.or(chat.0);
+    let subject = entity
+        .as_ref()
+        .and_then(|entity| entity.call_id.0.clone().or_else(|| entity.chat_id.0.clone()))
+        .filter(|id| !id.is_empty());
     if subject.is_none() && kind != EventType::OtherUnknown {
         return Err(format!("{event} names no call_id or chat_id"));
     }
@@ -159,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_the_provider_may_add_are_no_hindrance() {
+        let more = named(
+            r#"{"event":"call_ended","call":{"id":"x","call_id":"c1","chat_id":null},"chat":[],"data":{"call_id":"old"}}"#,
+        );
+        assert_eq!((more.id.as_str(), more.fault), ("retell:call_ended:c1", None));
+    }
+
+    #[test]
     fn a_chat_is_told_from_a_call() {
         let body = r#"{"event":"transcript_updated","chat":{"chat_id":"chat_1"}}"#;
         assert_eq!(named(body).kind, EventType::ChatTranscriptUpdated);
@@ -184,7 +199,7 @@ mod tests {
             assert_eq!((unreadable.kind, unreadable.time), (EventType::OtherUnknown, signed_at()));
         }
         assert_ne!(named("[1]").id, named("[2]").id);
-        let quoted = named(&format!(r#"{{"event":"call_ended","call":"{}"}}"#, "é".repeat(1000)));
+        let quoted = named(&format!(r#"{{"event":["{}"]}}"#, "é".repeat(1000)));
         assert!(quoted.fault.unwrap().len() <= FAULT_BYTES_MAX);
     }
 
