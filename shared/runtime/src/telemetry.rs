@@ -36,7 +36,8 @@ impl Telemetry {
             LogFormat::Pretty => fmt.with_ansi(std::io::stderr().is_terminal()).boxed(),
             LogFormat::Json => fmt.json().flatten_event(true).with_current_span(false).boxed(),
         };
-        let provider = logs.otlp_endpoint.as_deref().map(|endpoint| provider(endpoint, name)).transpose()?;
+        let provider = logs.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+        let provider = provider.map(|endpoint| self::provider(endpoint, name)).transpose()?;
         let traces = provider.as_ref().map(|provider| {
             let layer = tracing_opentelemetry::layer::<Registry>().with_tracer(provider.tracer("offhook"));
             layer.with_filter(LevelFilter::INFO)
