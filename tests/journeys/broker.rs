@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use testkit::{Delivery, World, until};
 
-use crate::{call, counted};
+use crate::{call, counted, with};
 
 const CALLS: &str = "SELECT count(*) FROM offhook.calls";
 
@@ -86,6 +87,35 @@ async fn a_paused_consumer_goes_on_when_its_pause_ends() {
     world.pause_consumer(log_worker::NAME, Duration::from_secs(4)).await;
     Delivery::event("call_started", &call("call_during")).acknowledged(&url).await;
     counted(&world.pool, CALLS, 2).await;
+    ingress.stop().await;
+    world.settled(log_worker::NAME).await;
+    worker.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_makes_ingress_refuse_and_is_worked_off() {
+    let world = World::start().await;
+    world.resize_events(8 * 1024 * 1024).await;
+    let (ingress, url) = world.ingress().await;
+    let event = |nth: i64| {
+        Delivery::event(
+            "call_started",
+            &with(call(&format!("call_{nth}")), json!({ "transcript": "x".repeat(200_000) })),
+        )
+    };
+    let mut taken = 0;
+    until("the stream is full", async || {
+        let response = event(taken).send(&url).await;
+        taken += i64::from(response.status() == 204);
+        (response.status() == 503).then_some(())
+    })
+    .await;
+    assert!(ingress.objections().iter().any(|why| why.contains("holds")), "{:?}", ingress.objections());
+    let worker = world.log_worker();
+    counted(&world.pool, CALLS, taken).await;
+    until("ingress takes events again", async || (event(taken).send(&url).await.status() == 204).then_some(())).await;
+    counted(&world.pool, CALLS, taken + 1).await;
     ingress.stop().await;
     world.settled(log_worker::NAME).await;
     worker.stop().await;

@@ -15,7 +15,8 @@ use crate::call;
 /// The first line and the body of whatever a raw request gets.
 async fn raw(url: &str, request: &[u8]) -> (TcpStream, Vec<u8>) {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("ingress listens");
-    stream.write_all(request).await.expect("ingress reads");
+    // What is refused early may be closed before all of it is sent.
+    stream.write_all(request).await.ok();
     (stream, vec![0; 2048])
 }
 
@@ -99,13 +100,6 @@ async fn a_body_without_a_length_is_cut_at_its_limit_and_a_slow_one_at_its_deadl
         .expect("a deadline")
         .expect("an answer");
     assert!(String::from_utf8_lossy(&answer[..bytes]).starts_with("HTTP/1.1 408"));
-
-    let (mut trickle, mut answer) = raw(&url, b"POST /v1/demo/retell/events HTTP/1.1\r\nhost: x\r\n").await;
-    let bytes = tokio::time::timeout(Duration::from_secs(30), trickle.read(&mut answer))
-        .await
-        .expect("a deadline")
-        .expect("an end");
-    assert!(bytes == 0 || String::from_utf8_lossy(&answer[..bytes]).starts_with("HTTP/1.1 408"));
     ingress.stop().await;
     world.end_with_dead_letters(0).await;
 }
@@ -114,10 +108,11 @@ async fn a_body_without_a_length_is_cut_at_its_limit_and_a_slow_one_at_its_deadl
 async fn when_bodies_fill_the_room_the_next_one_is_told_to_come_back() {
     let world = World::start().await;
     let (ingress, url) = world.ingress().await;
-    let head = b"POST /v1/demo/retell/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = b"POST /v1/demo/retell/events HTTP/1.1\r\nhost: x\r\ncontent-length: 8388608\r\n\r\n".to_vec();
+    let unfinished = [head, vec![b' '; ingress::BODY_BYTES_MAX - 1]].concat();
     let mut holders = Vec::new();
     until("the room is full", async || {
-        holders.push(raw(&url, head).await.0);
+        holders.push(raw(&url, &unfinished).await.0);
         let response = Delivery::event("call_started", &call("call_next")).send(&url).await;
         let overloaded = response.status() == 503;
         if overloaded {
@@ -127,7 +122,7 @@ async fn when_bodies_fill_the_room_the_next_one_is_told_to_come_back() {
         overloaded.then_some(())
     })
     .await;
-    assert!(holders.len() >= 32, "32 bodies of unknown length fit, {} were held", holders.len());
+    assert!(holders.len() >= 32, "32 large bodies fit, {} were held", holders.len());
     drop(holders);
     until("the room is free again", async || {
         let response = Delivery::event("call_started", &call("call_next")).send(&url).await;

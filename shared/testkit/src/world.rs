@@ -205,6 +205,18 @@ impl World {
         self.events().await.pause_consumer(worker, until).await.expect("the consumer can be paused");
     }
 
+    /// Gives the event stream so many bytes of room.
+    ///
+    /// # Panics
+    /// When the broker does not.
+    pub async fn resize_events(&self, max_bytes: i64) {
+        let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
+        let jetstream = async_nats::jetstream::new(client);
+        let config = jetstream.get_stream(bus::EVENTS).await.expect("the stream").cached_info().config.clone();
+        let config = async_nats::jetstream::stream::Config { max_bytes, ..config };
+        jetstream.update_stream(config).await.expect("the stream can be resized");
+    }
+
     async fn events(&self) -> async_nats::jetstream::stream::Stream<()> {
         let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
         async_nats::jetstream::new(client).get_stream_no_info(bus::EVENTS).await.expect("the stream's name is one")
