@@ -60,12 +60,13 @@ CREATE TABLE offhook.calls (
     successful boolean,
     in_voicemail boolean,
     cost_cents numeric,
+    transferred boolean,
     transfer_destination text,
     recording_url text,
     -- the answer that this call was given, planted in its metadata
     answer_id text,
-    -- which event each value came from: {column: [rank, occurred at in ms, event key]}
-    provenance jsonb NOT NULL DEFAULT '{}',
+    -- which event each value came from: [[[rank, occurred at in ms, event key], [columns]], ...]
+    provenance jsonb NOT NULL DEFAULT '[]',
     first_received_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),

@@ -13,6 +13,7 @@ const SHARED: &[(&str, &[&str])] = &[
     ("orgs", &["contract", "bus", "postgres"]),
     ("runtime", &[]),
     ("servers", &[]),
+    ("worker", &["contract", "bus", "postgres", "runtime"]),
 ];
 
 /// These link whatever they start, measure or test.
@@ -24,7 +25,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("async-nats", &["shared/bus", "shared/testkit"]),
     ("redis", &["shared/cache"]),
     ("moka", &["shared/cache"]),
-    ("sqlx", &["shared/postgres", "shared/orgs", "services/", "shared/testkit", "tests"]),
+    ("sqlx", &["shared/postgres", "shared/orgs", "shared/worker", "services/", "shared/testkit", "tests"]),
     ("servers", &["services/offhook", "shared/testkit", "tests"]),
 ];
 

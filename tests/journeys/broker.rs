@@ -112,12 +112,15 @@ async fn a_full_stream_makes_ingress_refuse_and_is_worked_off() {
     })
     .await;
     assert!(ingress.objections().iter().any(|why| why.contains("holds")), "{:?}", ingress.objections());
-    let worker = world.log_worker();
+    // The stream keeps what any worker has still to do.
+    let workers = [world.log_worker(), world.metrics_worker()];
     counted(&world.pool, CALLS, taken).await;
     until("ingress takes events again", async || (event(taken).send(&url).await.status() == 204).then_some(())).await;
     counted(&world.pool, CALLS, taken + 1).await;
     ingress.stop().await;
     world.settled(log_worker::NAME).await;
-    worker.stop().await;
+    for worker in workers {
+        worker.stop().await;
+    }
     world.end().await;
 }

@@ -1,7 +1,7 @@
 //! Every setting of log-worker.
 
 use clap::Parser;
-use runtime::config::{Broker, Database};
+use worker::Servers;
 
 /// Settings of log-worker.
 #[derive(Debug, Clone, Parser)]
@@ -9,16 +9,13 @@ use runtime::config::{Broker, Database};
 pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
-    pub broker: Broker,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
-    pub database: Database,
+    pub servers: Servers,
 }
 
 impl Config {
     /// What is wrong with the settings, all of it at once.
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        postgres::check_url(&self.database.database_url).err().map(|error| error.to_string()).into_iter().collect()
+        self.servers.check()
     }
 }

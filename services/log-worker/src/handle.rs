@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use bus::{Bus, Event, Outcome, Worker};
+use bus::{Bus, Event, Outcome};
 use bytes::Bytes;
 use chrono::Utc;
-use contract::{CallFacts, Envelope, EventType, Source, Timestamp};
+use contract::{CallFacts, Envelope, EventType, Source};
 use serde_json::json;
 use sources::retell::{self, Decoded};
 use sqlx::PgPool;
 use tracing::Instrument as _;
+use worker::Verb;
 
 use crate::{
-    NAME,
     merge::Stamp,
     store::{self, Recorded},
 };
@@ -81,10 +81,8 @@ impl LogWorker {
     }
 }
 
-impl Worker for LogWorker {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl Verb for LogWorker {
+    const NAME: &'static str = "log-worker";
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
         let records: Vec<Record<'_>> = events.iter().map(Record::decode).collect();
@@ -94,18 +92,6 @@ impl Worker for LogWorker {
             Err(outcome) => outcome,
         });
         futures_util::future::join_all(finish).await
-    }
-
-    async fn store_ready(&self) -> Result<(), String> {
-        postgres::store_ready(&self.pool, NAME).await.map_err(|error| error.to_string())
-    }
-
-    async fn position(&self) -> Result<Option<Timestamp>, String> {
-        postgres::position(&self.pool, NAME).await.map_err(|error| error.to_string())
-    }
-
-    async fn keep_position(&self, at: Timestamp) -> Result<(), String> {
-        postgres::keep_position(&self.pool, NAME, at).await.map_err(|error| error.to_string())
     }
 }
 

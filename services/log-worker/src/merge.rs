@@ -14,11 +14,37 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Stamp(pub(crate) u8, pub(crate) i64, pub(crate) Uuid);
 
+/// Which event each column's value came from. Stored as a list of (stamp, columns): most columns come from the same event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Vec<(Stamp, Vec<String>)>", from = "Vec<(Stamp, Vec<String>)>")]
+pub(crate) struct Provenance(BTreeMap<String, Stamp>);
+
+impl From<Vec<(Stamp, Vec<String>)>> for Provenance {
+    fn from(stamps: Vec<(Stamp, Vec<String>)>) -> Self {
+        Self(
+            stamps
+                .into_iter()
+                .flat_map(|(stamp, columns)| columns.into_iter().map(move |column| (column, stamp)))
+                .collect(),
+        )
+    }
+}
+
+impl From<Provenance> for Vec<(Stamp, Vec<String>)> {
+    fn from(provenance: Provenance) -> Self {
+        let mut stamps: BTreeMap<Stamp, Vec<String>> = BTreeMap::new();
+        for (column, stamp) in provenance.0 {
+            stamps.entry(stamp).or_default().push(column);
+        }
+        stamps.into_iter().collect()
+    }
+}
+
 /// A call's row while events are folded into it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Merge {
-    /// Which event each column's value came from; kept in the row.
-    pub(crate) provenance: BTreeMap<String, Stamp>,
+    /// Kept in the row.
+    pub(crate) provenance: Provenance,
     /// The columns that change, by name.
     pub(crate) changed: Map<String, Value>,
 }
@@ -28,9 +54,9 @@ impl Merge {
     pub(crate) fn fold(&mut self, stamp: Stamp, facts: &CallFacts) {
         let Ok(Value::Object(said)) = serde_json::to_value(facts) else { return };
         for (column, value) in said {
-            let wins = self.provenance.get(&column).is_none_or(|known| stamp > *known);
+            let wins = self.provenance.0.get(&column).is_none_or(|known| stamp > *known);
             if !value.is_null() && wins {
-                self.provenance.insert(column.clone(), stamp);
+                self.provenance.0.insert(column.clone(), stamp);
                 self.changed.insert(column, value);
             }
         }
@@ -63,15 +89,14 @@ mod tests {
     }
 
     /// The row after folding in one batch per slice, the row's stamps being all that is carried over.
-    fn row<'a>(
-        batches: impl IntoIterator<Item = &'a [(Stamp, CallFacts)]>,
-    ) -> (BTreeMap<String, Stamp>, Map<String, Value>) {
-        let (mut provenance, mut columns) = (BTreeMap::new(), Map::new());
+    fn row<'a>(batches: impl IntoIterator<Item = &'a [(Stamp, CallFacts)]>) -> (Provenance, Map<String, Value>) {
+        let (mut provenance, mut columns) = (Provenance::default(), Map::new());
         for batch in batches {
             let mut merge = Merge { provenance, changed: Map::new() };
             batch.iter().for_each(|(stamp, facts)| merge.fold(*stamp, facts));
             columns.extend(merge.changed);
-            provenance = merge.provenance;
+            let stored = serde_json::to_string(&merge.provenance).expect("JSON");
+            provenance = serde_json::from_str(&stored).expect("JSON");
         }
         (provenance, columns)
     }

@@ -235,6 +235,7 @@ async fn write_calls(
             transcript = coalesce(n.transcript, c.transcript), summary = coalesce(n.summary, c.summary),
             sentiment = coalesce(n.sentiment, c.sentiment), successful = coalesce(n.successful, c.successful),
             in_voicemail = coalesce(n.in_voicemail, c.in_voicemail), cost_cents = coalesce(n.cost_cents, c.cost_cents),
+            transferred = coalesce(n.transferred, c.transferred),
             transfer_destination = coalesce(n.transfer_destination, c.transfer_destination),
             recording_url = coalesce(n.recording_url, c.recording_url), answer_id = coalesce(n.answer_id, c.answer_id)
          FROM jsonb_populate_recordset(NULL::offhook.calls, $1) AS n

@@ -84,10 +84,12 @@ impl Dev {
         let admin_listen = free(self.admin_listen, output).await?;
         let broker = Broker { nats_url: servers.nats_url.clone() };
         let database = Database { database_url: servers.database_url.clone() };
+        let of_worker = worker::Servers { broker: broker.clone(), database };
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let services = vec![
-            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker: broker.clone() }),
-            Service::LogWorker(log_worker::Config { broker, database }),
+            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker }),
+            Service::LogWorker(log_worker::Config { servers: of_worker.clone() }),
+            Service::MetricsWorker(metrics_worker::Config { servers: of_worker }),
         ];
         let stop_admin = CancellationToken::new();
         let admin = runtime.serve_admin(admin_listen, stop_admin.clone()).await?;

@@ -14,12 +14,15 @@ pub(crate) enum Name {
     Ingress,
     /// Events, calls and contacts in Postgres.
     LogWorker,
+    /// Exact daily figures in Postgres.
+    MetricsWorker,
 }
 
 /// A service with its configuration, ready to run.
 pub(crate) enum Service {
     Ingress(ingress::Config),
     LogWorker(log_worker::Config),
+    MetricsWorker(metrics_worker::Config),
 }
 
 impl Service {
@@ -31,6 +34,7 @@ impl Service {
         match name {
             Name::Ingress => read().map(Self::Ingress),
             Name::LogWorker => read().map(Self::LogWorker),
+            Name::MetricsWorker => read().map(Self::MetricsWorker),
         }
     }
 
@@ -38,6 +42,7 @@ impl Service {
         match self {
             Self::Ingress(config) => config.check(),
             Self::LogWorker(config) => config.check(),
+            Self::MetricsWorker(config) => config.check(),
         }
     }
 
@@ -45,6 +50,7 @@ impl Service {
         match self {
             Self::Ingress(_) => ingress::NAME,
             Self::LogWorker(_) => log_worker::NAME,
+            Self::MetricsWorker(_) => metrics_worker::NAME,
         }
     }
 
@@ -52,6 +58,7 @@ impl Service {
         match self {
             Self::Ingress(config) => ingress::run(config, runtime).await,
             Self::LogWorker(config) => log_worker::run(config, runtime).await,
+            Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
         }
     }
 }

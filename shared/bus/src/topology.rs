@@ -18,7 +18,10 @@ const STREAMS: [&str; 3] = [
     include_str!("../../../nats/streams/DEAD.json"),
     include_str!("../../../nats/streams/KV_orgs.json"),
 ];
-const CONSUMERS: [&str; 1] = [include_str!("../../../nats/consumers/log-worker.json")];
+const CONSUMERS: [&str; 2] = [
+    include_str!("../../../nats/consumers/log-worker.json"),
+    include_str!("../../../nats/consumers/metrics-worker.json"),
+];
 
 /// The oldest server whose JetStream does what we rely on.
 const SERVER_MIN: (i64, i64, i64) = (2, 14, 0);

@@ -65,6 +65,8 @@ pub struct CallFacts {
     pub in_voicemail: Option<bool>,
     /// Cost in cents, as an exact decimal.
     pub cost_cents: Option<String>,
+    /// Whether a transfer was bridged, or ended the call; never told to be false.
+    pub transferred: Option<bool>,
     /// Where the call was transferred to: a number or a SIP address.
     pub transfer_destination: Option<String>,
     /// Where the recording is kept; may expire.

@@ -25,6 +25,9 @@ pub enum DatabaseUrlError {
     /// Not a connection string.
     #[error("DATABASE_URL: {0}")]
     Unreadable(#[source] sqlx::Error),
+    /// The address of something else.
+    #[error("DATABASE_URL does not begin with postgres://")]
+    NotPostgres,
     /// A transaction pooler: sqlx prepares named statements, and behind such a pooler they return other sessions' rows.
     #[error("DATABASE_URL: port {0} is a transaction pooler's; use the direct connection or session mode (5432)")]
     TransactionPooler(u16),
@@ -47,6 +50,9 @@ pub fn connect(url: &str, application: &str) -> Result<PgPool, DatabaseUrlError>
 /// # Errors
 /// See [`DatabaseUrlError`].
 pub fn check_url(url: &str) -> Result<PgConnectOptions, DatabaseUrlError> {
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(DatabaseUrlError::NotPostgres);
+    }
     let options = PgConnectOptions::from_str(url).map_err(DatabaseUrlError::Unreadable)?;
     if POOLER_PORTS.contains(&options.get_port()) {
         return Err(DatabaseUrlError::TransactionPooler(options.get_port()));
@@ -71,6 +77,7 @@ mod tests {
             assert!(matches!(refused, Err(DatabaseUrlError::TransactionPooler(found)) if found == port));
         }
         assert!(check_url("postgres://u@host:5432/db").is_ok());
-        assert!(matches!(check_url("mysql://host"), Err(DatabaseUrlError::Unreadable(_))));
+        assert!(matches!(check_url("postgres://host:port/db"), Err(DatabaseUrlError::Unreadable(_))));
+        assert!(matches!(check_url("mysql://host/db"), Err(DatabaseUrlError::NotPostgres)));
     }
 }

@@ -172,11 +172,22 @@ impl World {
     /// Starts log-worker in this process.
     #[must_use]
     pub fn log_worker(&self) -> Service {
-        let config = log_worker::Config {
+        let servers = self.servers();
+        Service::start(|runtime| log_worker::run(log_worker::Config { servers }, runtime))
+    }
+
+    /// Starts metrics-worker in this process.
+    #[must_use]
+    pub fn metrics_worker(&self) -> Service {
+        let servers = self.servers();
+        Service::start(|runtime| metrics_worker::run(metrics_worker::Config { servers }, runtime))
+    }
+
+    fn servers(&self) -> worker::Servers {
+        worker::Servers {
             broker: Broker { nats_url: self.nats.url() },
             database: Database { database_url: self.database_url.clone() },
-        };
-        Service::start(|runtime| log_worker::run(config, runtime))
+        }
     }
 
     /// Waits until the worker has nothing left to do.

@@ -14,6 +14,9 @@ const COST_MAX: f64 = 1e12;
 /// The longest decimal that is believed, in characters.
 const COST_CHARS_MAX: usize = 40;
 
+/// Reasons for the end of a call that mean it went on with somebody else.
+const TRANSFERS: [&str; 2] = ["call_transfer", "transfer_bridged"];
+
 /// What a body says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
@@ -105,6 +108,9 @@ struct Metadata {
 impl Call {
     fn facts(self, kind: EventType) -> CallFacts {
         let analysis = self.call_analysis.0.unwrap_or_default();
+        let reason = self.disconnection_reason.0;
+        let transferred = kind == EventType::CallTransferBridged
+            || reason.as_deref().is_some_and(|reason| TRANSFERS.contains(&reason));
         CallFacts {
             status: Some(status(kind, self.call_status.0.as_deref())),
             direction: self.direction.0,
@@ -115,13 +121,14 @@ impl Call {
             started_at: self.start_timestamp.0.and_then(time),
             ended_at: self.end_timestamp.0.and_then(time),
             duration_ms: self.duration_ms.0.map(|ms| ms as i64).filter(|ms| *ms >= 0),
-            disconnection_reason: self.disconnection_reason.0,
+            disconnection_reason: reason,
             transcript: self.transcript.0,
             summary: analysis.call_summary.0,
             sentiment: analysis.user_sentiment.0,
             successful: analysis.call_successful.0,
             in_voicemail: analysis.in_voicemail.0,
             cost_cents: self.call_cost.0.and_then(|cost| decimal(cost.combined_cost.get())),
+            transferred: transferred.then_some(true),
             transfer_destination: self.transfer_destination.0,
             recording_url: self.recording_url.0,
             answer_id: self.metadata.0.and_then(|metadata| metadata.offhook_id),
@@ -225,6 +232,21 @@ mod tests {
         assert_eq!(beside.transfer_destination.as_deref(), Some("sip:a@b"));
         let inside = facts(EventType::CallTransferStarted, r#"{"call":{"transfer_destination":"+15005550009"}}"#);
         assert_eq!(inside.transfer_destination.as_deref(), Some("+15005550009"));
+    }
+
+    #[test]
+    fn a_call_is_transferred_when_a_transfer_is_bridged_or_ends_it() {
+        let transferred = |kind, body| facts(kind, body).transferred;
+        assert_eq!(transferred(EventType::CallTransferStarted, r#"{"call":{}}"#), None);
+        assert_eq!(transferred(EventType::CallTransferBridged, r#"{"call":{}}"#), Some(true));
+        assert_eq!(
+            transferred(EventType::CallEnded, r#"{"call":{"disconnection_reason":"call_transfer"}}"#),
+            Some(true)
+        );
+        assert_eq!(
+            transferred(EventType::CallEnded, r#"{"call":{"disconnection_reason":"transfer_cancelled"}}"#),
+            None
+        );
     }
 
     #[test]
