@@ -10,6 +10,19 @@ CREATE TABLE offhook.inbox (
 );
 COMMENT ON TABLE offhook.inbox IS 'writer: each worker its own rows; which events it has applied';
 
+-- Rows leave by age; a block range index costs an insert next to nothing.
+CREATE INDEX inbox_by_age ON offhook.inbox USING brin (claimed_at);
+
+CREATE TABLE offhook.attempts (
+    worker text NOT NULL,
+    event_key uuid NOT NULL,
+    begun int NOT NULL,
+    last_begun_at timestamptz NOT NULL DEFAULT now(),
+    -- one mark for each event that is handled alone
+    CONSTRAINT attempts_one_mark PRIMARY KEY (event_key, worker)
+);
+COMMENT ON TABLE offhook.attempts IS 'writer: each worker its own rows; attempts at an event alone that have not come to an end';
+
 CREATE TABLE offhook.positions (
     -- one durable consumer per worker
     worker text CONSTRAINT positions_one_per_worker PRIMARY KEY,

@@ -10,6 +10,7 @@ mod outages;
 mod poison;
 mod processes;
 mod refusals;
+mod retention;
 mod traces;
 
 use serde_json::{Value, json};

@@ -21,6 +21,7 @@ use crate::{
 pub struct LogWorker {
     pool: PgPool,
     bus: Bus,
+    archive_days: u16,
 }
 
 /// One event, decoded: what will be archived, and what it says of a call, if it does.
@@ -30,10 +31,10 @@ pub(crate) struct Record<'a> {
 }
 
 impl LogWorker {
-    /// A worker on this database and broker.
+    /// A worker on this database and broker that keeps the archive for so many days.
     #[must_use]
-    pub fn new(pool: PgPool, bus: Bus) -> Self {
-        Self { pool, bus }
+    pub fn new(pool: PgPool, bus: Bus, archive_days: u16) -> Self {
+        Self { pool, bus, archive_days }
     }
 
     /// Records all, halving what Postgres refuses for its data until the one bad event stands alone.
@@ -92,6 +93,10 @@ impl Verb for LogWorker {
             Err(outcome) => outcome,
         });
         futures_util::future::join_all(finish).await
+    }
+
+    async fn tidy(&self) -> sqlx::Result<u64> {
+        store::retire_events(&self.pool, self.archive_days).await
     }
 }
 

@@ -4,7 +4,7 @@
 //! - *Owns* `events`, `calls`, `contacts`, and its rows of `inbox` and `positions`.
 //! - *Emits* `call.recorded` and `contact.recorded` after its commit and before its acknowledgement.
 //! - *Calls* nothing but Postgres and the broker.
-//! - *Limits*: 100 events in a batch, 2 batches at a time, 15 s for a statement.
+//! - *Limits*: 100 events in a batch, 2 batches at a time, 15 s for a statement; keeps the archive 396 days unless told otherwise.
 //! - *Refuses* (as dead letters) events that Postgres will never take; what it can't decode it archives raw.
 
 mod config;
@@ -15,7 +15,7 @@ mod store;
 use runtime::Runtime;
 use worker::Verb as _;
 
-pub use config::Config;
+pub use config::{ARCHIVE_DAYS, Config};
 pub use handle::LogWorker;
 
 /// The worker's name: its consumer, its inbox rows, its metrics.
@@ -26,5 +26,5 @@ pub const NAME: &str = LogWorker::NAME;
 /// # Errors
 /// When the settings name no broker or no database that can be used.
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
-    worker::run(config.servers, runtime, LogWorker::new).await
+    worker::run(config.servers, runtime, |pool, bus| LogWorker::new(pool, bus, config.archive_days)).await
 }

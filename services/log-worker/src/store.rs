@@ -64,6 +64,21 @@ pub(crate) async fn record(pool: &PgPool, records: &[Record<'_>]) -> sqlx::Resul
     Ok(records.iter().map(|record| recorded(record, &calls)).collect())
 }
 
+/// Deletes events that were received before so many days; returns how many.
+///
+/// # Errors
+/// The statement's; what was deleted stays deleted.
+pub(crate) async fn retire_events(pool: &PgPool, days: u16) -> sqlx::Result<u64> {
+    let delete = || {
+        let delete = sqlx::query(
+            "DELETE FROM offhook.events WHERE event_key = ANY (ARRAY(
+                SELECT event_key FROM offhook.events WHERE received_at < now() - make_interval(days => $1) ORDER BY received_at LIMIT $2))",
+        );
+        delete.bind(i32::from(days)).bind(postgres::ROWS_MAX)
+    };
+    postgres::in_batches(pool, delete).await
+}
+
 fn call_key(record: &Record<'_>) -> Option<CallKey> {
     let envelope = &record.event.envelope;
     record.call.as_ref().map(|(call_id, ..)| (envelope.org.to_string(), envelope.source.to_string(), call_id.clone()))

@@ -88,7 +88,7 @@ impl Dev {
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let services = vec![
             Service::Ingress(ingress::Config { listen, orgs_snapshot, broker }),
-            Service::LogWorker(log_worker::Config { servers: of_worker.clone() }),
+            Service::LogWorker(log_worker::Config { archive_days: log_worker::ARCHIVE_DAYS, servers: of_worker.clone() }),
             Service::MetricsWorker(metrics_worker::Config { servers: of_worker }),
         ];
         let stop_admin = CancellationToken::new();

@@ -173,7 +173,9 @@ impl World {
     #[must_use]
     pub fn log_worker(&self) -> Service {
         let servers = self.servers();
-        Service::start(|runtime| log_worker::run(log_worker::Config { servers }, runtime))
+        Service::start(|runtime| {
+            log_worker::run(log_worker::Config { archive_days: log_worker::ARCHIVE_DAYS, servers }, runtime)
+        })
     }
 
     /// Starts metrics-worker in this process.
@@ -183,7 +185,9 @@ impl World {
         Service::start(|runtime| metrics_worker::run(metrics_worker::Config { servers }, runtime))
     }
 
-    fn servers(&self) -> worker::Servers {
+    /// The servers of this world as a worker's settings.
+    #[must_use]
+    pub fn servers(&self) -> worker::Servers {
         worker::Servers {
             broker: Broker { nats_url: self.nats.url() },
             database: Database { database_url: self.database_url.clone() },

@@ -13,8 +13,19 @@ use runtime::{
     config::{Broker, Database},
 };
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, interval_at},
+};
 
+/// An event that is delivered more often than this comes alone, and behind an attempt mark.
+const UNMARKED_MAX: u64 = 2;
+/// Attempts at an event alone that may end with the death of the process before it is rejected.
+const DEATHS_MAX: i32 = 3;
+/// How long an event can come again: the stream's `max_age` (30 days) and a week.
+const INBOX_AGE: Duration = Duration::from_hours(37 * 24);
+/// Between two rounds of deleting what is old.
+const TIDY_EVERY: Duration = Duration::from_hours(1);
 /// Closing the database connections.
 const POOL_CLOSE_MAX: Duration = Duration::from_secs(2);
 
@@ -25,6 +36,14 @@ pub trait Verb: Send + Sync + 'static {
 
     /// Applies the effect of each event and says, in the same order, what became of it; see [`Worker::handle`].
     fn handle(&self, events: &[Event]) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// Deletes what the worker's own tables have kept long enough; called hourly. Nothing unless the worker says so.
+    ///
+    /// # Errors
+    /// The statement's; the next hour tries again.
+    fn tidy(&self) -> impl Future<Output = sqlx::Result<u64>> + Send {
+        async { Ok(0) }
+    }
 }
 
 /// The settings that every worker has.
@@ -63,11 +82,29 @@ pub async fn run<V: Verb>(
         Consumption::Waiting(why) => Err(why.clone()),
     });
     let worker = Arc::new(Rooted { verb: build(pool.clone(), bus.clone()), pool: pool.clone() });
+    let tidying = tokio::spawn(tidy(Arc::clone(&worker)));
     bus::consume(bus.clone(), worker, status, runtime.shutdown.clone()).await;
+    tidying.abort();
     bus.close().await;
     // A connection to a database that fell silent is not worth the wait.
     tokio::time::timeout(POOL_CLOSE_MAX, pool.close()).await.ok();
     Ok(())
+}
+
+/// Deletes what is old, hourly and for as long as the worker runs. Two processes at it delete different rows, or none.
+async fn tidy<V: Verb>(worker: Arc<Rooted<V>>) {
+    let mut rounds = interval_at(Instant::now() + TIDY_EVERY, TIDY_EVERY);
+    loop {
+        rounds.tick().await;
+        let inbox = postgres::retire_inbox(&worker.pool, V::NAME, INBOX_AGE).await;
+        let own = worker.verb.tidy().await;
+        match (inbox, own) {
+            (Ok(inbox), Ok(own)) => tracing::info!(worker = V::NAME, inbox, own, "deleted what is old"),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(worker = V::NAME, %error, "old rows are not all deleted")
+            }
+        }
+    }
 }
 
 /// A verb with the rows that it needs to be consumed for.
@@ -76,13 +113,39 @@ struct Rooted<V> {
     pool: PgPool,
 }
 
+impl<V: Verb> Rooted<V> {
+    /// Handles an event alone behind a durable mark. If neither a panic nor the death of the process lets us come back,
+    /// the mark stays and tells the next attempt.
+    async fn handle_marked(&self, event: &Event) -> Outcome {
+        let deaths = match postgres::begin_attempt(&self.pool, V::NAME, event.key).await {
+            Ok(deaths) => deaths,
+            Err(error) => return Outcome::Retry(error.to_string()),
+        };
+        let outcome = if deaths >= DEATHS_MAX {
+            Outcome::Reject(format!(
+                "{deaths} attempts at this event alone ended in a panic or the death of the process"
+            ))
+        } else {
+            let outcome = self.verb.handle(std::slice::from_ref(event)).await.pop();
+            outcome.unwrap_or_else(|| Outcome::Retry("no outcome".to_owned()))
+        };
+        if let Err(error) = postgres::end_attempt(&self.pool, V::NAME, event.key).await {
+            tracing::warn!(worker = V::NAME, event.id = event.envelope.id, %error, "attempt mark not taken away");
+        }
+        outcome
+    }
+}
+
 impl<V: Verb> Worker for Rooted<V> {
     fn name(&self) -> &'static str {
         V::NAME
     }
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
-        self.verb.handle(events).await
+        match events {
+            [event] if event.delivered > UNMARKED_MAX => vec![self.handle_marked(event).await],
+            _ => self.verb.handle(events).await,
+        }
     }
 
     async fn store_ready(&self) -> Result<(), String> {
