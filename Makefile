@@ -18,7 +18,7 @@ servers: ## private servers around a command (default: your shell): CMD='psql $$
 	exec $(TARGET)/debug/offhook servers -- sh -c '$(or $(CMD),exec "$${SHELL:-sh}")'
 
 test: ## all tests, against real servers
-	@scripts/install-servers
+	@scripts/install-servers tests
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace $(ARGS)
 

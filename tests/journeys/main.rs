@@ -3,6 +3,7 @@
 mod broker;
 mod calls;
 mod command_line;
+mod conformance;
 mod metrics;
 mod one_event;
 mod orgs_live;

@@ -232,6 +232,19 @@ impl World {
         jetstream.update_stream(config).await.expect("the stream can be resized");
     }
 
+    /// The newest message under a subject of the event stream, as whoever knows nothing of us would get it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn raw_event(&self, subject: &str) -> (Vec<(String, String)>, Vec<u8>) {
+        let message = self.events().await.direct_get_last_for_subject(subject).await.expect("the event is stored");
+        let headers = message
+            .headers
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.to_string())));
+        (headers.collect(), message.payload.to_vec())
+    }
+
     async fn events(&self) -> async_nats::jetstream::stream::Stream<()> {
         let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
         async_nats::jetstream::new(client).get_stream_no_info(bus::EVENTS).await.expect("the stream's name is one")
