@@ -88,6 +88,8 @@ CREATE TABLE offhook.calls (
 );
 CREATE INDEX calls_of_contact ON offhook.calls (org, contact_phone, started_at DESC);
 CREATE INDEX calls_of_branch ON offhook.calls (org, branch, started_at DESC);
+-- The newest calls of an org, those that never connected included.
+CREATE INDEX calls_newest ON offhook.calls (org, (coalesce(started_at, ended_at, first_received_at)) DESC);
 COMMENT ON TABLE offhook.calls IS 'writer: log-worker; one row per call, merged from its events in any order';
 
 CREATE TABLE offhook.contacts (

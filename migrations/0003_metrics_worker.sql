@@ -85,8 +85,8 @@ GROUP BY m.org, m.branch;
 -- Every call of the last 30 days without its transcript; ask with org and a limit, newest first.
 CREATE VIEW offhook.recent_calls AS
 SELECT
-    org, source, call_id, branch, status, direction, call_type, agent_id, contact_phone, started_at, ended_at, duration_ms,
-    disconnection_reason, summary, sentiment, successful, in_voicemail, transferred, cost_cents
+    org, coalesce(started_at, ended_at, first_received_at) AS happened_at, source, call_id, branch, status, direction, call_type, agent_id,
+    contact_phone, started_at, ended_at, duration_ms, disconnection_reason, summary, sentiment, successful, in_voicemail, transferred, cost_cents
 FROM offhook.calls
 WHERE coalesce(started_at, ended_at, first_received_at) > now() - interval '30 days'
-ORDER BY started_at DESC NULLS LAST;
+ORDER BY happened_at DESC;
