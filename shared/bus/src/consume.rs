@@ -9,7 +9,7 @@ use async_nats::jetstream::{
     consumer::{Config, DeliverPolicy, PullConsumer, pull},
     context::ConsumerInfoErrorKind,
 };
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, future::OptionFuture, stream::FuturesUnordered};
 use tokio::{
     sync::watch,
     time::{Instant, interval_at},
@@ -57,6 +57,8 @@ pub async fn consume<W: Worker>(
         let oversight = oversee::oversee(&looper.bus, &*looper.worker, &consumer, &stop);
         let ((), why) = tokio::join!(looper.pump(&consumer, &stop), oversight);
         tracing::debug!(worker = looper.worker.name(), why, "pulling ended");
+        // Whatever broke at once may break at once again.
+        looper.shutdown.run_until_cancelled(tokio::time::sleep(ATTACH_PAUSE)).await;
     }
 }
 
@@ -109,10 +111,10 @@ impl<W: Worker> Loop<W> {
 
     /// Pulls and hands out batches until `stop`, which it also says itself. On return nothing is in hand.
     async fn pump(&self, consumer: &PullConsumer, stop: &CancellationToken) {
+        let name = self.worker.name();
         let mut waiting: VecDeque<Vec<Delivery>> = VecDeque::new();
         let mut running = FuturesUnordered::new();
-        let mut pulling = pulling::pull(consumer, stop).boxed();
-        let mut pulled = None;
+        let mut pulling = None;
         let mut progress = interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
         while !stop.is_cancelled() {
             while running.len() < BATCHES_MAX
@@ -120,13 +122,8 @@ impl<W: Worker> Loop<W> {
             {
                 running.push(settle::handle(&self.bus, &self.worker, batch));
             }
-            if pulled.is_some() && waiting.is_empty() && running.len() < BATCHES_MAX {
-                match pulled.take() {
-                    Some(Ok(messages)) => waiting.extend(batches(self.worker.name(), messages)),
-                    _ => stop.cancel(),
-                }
-                pulling = pulling::pull(consumer, stop).boxed();
-                continue;
+            if waiting.is_empty() && pulling.is_none() {
+                pulling = Some(pulling::pull(consumer, stop).boxed());
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -135,11 +132,20 @@ impl<W: Worker> Loop<W> {
                     stop.cancel();
                 },
                 _ = progress.tick() => settle::keep_alive(waiting.iter().flatten()).await,
-                result = &mut pulling, if pulled.is_none() => pulled = Some(result),
+                Some(pulled) = OptionFuture::from(pulling.as_mut()), if pulling.is_some() => {
+                    pulling = None;
+                    match pulled {
+                        Ok(messages) => waiting.extend(batches(name, messages)),
+                        Err(why) => {
+                            tracing::info!(worker = name, why, "pull failed");
+                            stop.cancel();
+                        }
+                    }
+                }
             }
         }
-        let rest = if pulled.is_some() { pulled } else { Some(pulling.await) };
-        let unbegun = rest.into_iter().flatten().flatten().map(|message| Delivery::new(self.worker.name(), message));
+        let unpulled = OptionFuture::from(pulling).await.and_then(Result::ok).unwrap_or_default();
+        let unbegun = unpulled.into_iter().map(|message| Delivery::new(name, message));
         settle::give_back(waiting.into_iter().flatten().chain(unbegun)).await;
         while running.next().await.is_some() {}
     }
