@@ -12,6 +12,7 @@ mod poison;
 mod processes;
 mod refusals;
 mod retention;
+mod tools;
 mod traces;
 
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use runtime::{
     exit_code,
 };
 
-use crate::{dev, orgs_file, output::Output, private, services, setup, simulate};
+use crate::{dead, dev, load, orgs_file, output::Output, private, services, setup, simulate, status};
 
 /// Offhook picks up the phone for your webhooks.
 #[derive(Parser)]
@@ -61,6 +61,11 @@ enum Command {
     /// Pretend to be a provider
     #[command(subcommand)]
     Simulate(Simulate),
+    /// Events that a worker rejected
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    /// How the servers are, how full the streams, how far the workers
+    Status(status::Status),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -104,6 +109,8 @@ enum Orgs {
 enum Simulate {
     /// Send one call, signed as Retell signs, and follow it
     Call(simulate::Call),
+    /// Send many calls at a given rate, and count in Postgres what became of them
+    Load(load::Load),
 }
 
 impl Cli {
@@ -150,6 +157,9 @@ impl Command {
                 setup::apply_orgs(&file, &broker.nats_url, &database.database_url, output).await?;
             }
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
+            Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
+            Self::Dead(dead) => dead.run(output).await?,
+            Self::Status(status) => return status.run(output).await,
             Self::Dev(_) | Self::Run { .. } | Self::Completions { .. } => unreachable!("carried out before"),
         }
         Ok(0)

@@ -88,7 +88,10 @@ impl Dev {
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let services = vec![
             Service::Ingress(ingress::Config { listen, orgs_snapshot, broker }),
-            Service::LogWorker(log_worker::Config { archive_days: log_worker::ARCHIVE_DAYS, servers: of_worker.clone() }),
+            Service::LogWorker(log_worker::Config {
+                archive_days: log_worker::ARCHIVE_DAYS,
+                servers: of_worker.clone(),
+            }),
             Service::MetricsWorker(metrics_worker::Config { servers: of_worker }),
         ];
         let stop_admin = CancellationToken::new();
@@ -126,9 +129,12 @@ impl Dev {
             demo_call(servers, &url, key).run(output).await?;
         }
         output.line(format_args!(
-            "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  postgres  psql {} -c 'TABLE offhook.calls'\n  nats      {}\n  redis     {}\n\
-             \nSend more: source .offhook/env; offhook simulate call\nStop with Ctrl-C.",
-            servers.database_url, servers.nats_url, servers.redis_url
+            "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
+             \nSend more: . .offhook/env; {itself} simulate call\nStop with Ctrl-C.",
+            servers.database_url,
+            servers.nats_url,
+            servers.redis_url,
+            itself = std::env::args().next().unwrap_or_else(|| "offhook".to_owned()),
         ));
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! The `offhook` binary: every command, every service.
 
 mod cli;
+mod dead;
 mod dev;
 mod journey;
+mod load;
 mod orgs_file;
 mod output;
 mod place;
@@ -10,6 +12,7 @@ mod private;
 mod services;
 mod setup;
 mod simulate;
+mod status;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,10 @@
-//! What a command prints: text for people, or one JSON object per result with `--json`. Logs go elsewhere.
+//! What a command prints: text for people, or one JSON object per result with `--json`. Logs and progress go to standard
+//! error.
 
-use std::fmt::Display;
+use std::{fmt::Display, io::IsTerminal as _};
 
+use comfy_table::{Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Where results go.
@@ -29,4 +32,32 @@ impl Output {
             println!("{text}");
         }
     }
+
+    /// A bar for work of so many steps; seen by people on a terminal only.
+    pub(crate) fn progress(self, steps: usize, what: &'static str) -> ProgressBar {
+        if self.json {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("  {bar:40} {human_pos}/{human_len} {msg}, {elapsed}");
+        let bar = ProgressBar::new(steps as u64).with_message(what);
+        style.map_or(bar.clone(), |style| bar.with_style(style))
+    }
+
+    /// Begins at the top of an empty screen, if people look at one.
+    #[expect(clippy::print_stdout, reason = "the one place where commands print")]
+    pub(crate) fn clear(self) {
+        if !self.json && std::io::stdout().is_terminal() {
+            print!("\x1b[H\x1b[2J");
+        }
+    }
+}
+
+/// A table without lines, columns two blanks apart.
+pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.to_vec()).add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
 }

@@ -20,7 +20,7 @@ mod worker;
 pub use bucket::{Bucket, Change};
 pub use connection::{Bus, BusError, State};
 pub use consume::{Consumption, consume};
-pub use look::{DeadLetter, Lag, Stored};
+pub use look::{ConsumerLook, DeadLetter, Lag, Letter, Overview, Stored, StreamLook};
 pub use message::Event;
 pub use publish::{PublishError, Published};
 pub use topology::{Applied, EVENTS};

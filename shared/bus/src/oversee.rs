@@ -66,7 +66,7 @@ async fn look<W: Worker>(bus: &Bus, worker: &W, consumer: &PullConsumer) -> Resu
         return Err("the consumer was made anew".to_owned());
     }
     let unfinished = info.num_pending + info.num_ack_pending as u64;
-    let oldest = if unfinished == 0 { None } else { oldest(&events, &info).await };
+    let oldest = oldest(&events, &info).await;
     report(worker.name(), unfinished, oldest);
     if info.paused {
         tracing::warn!(worker = worker.name(), "consumer is paused at the broker");
@@ -87,8 +87,11 @@ fn report(worker: &'static str, unfinished: u64, oldest: Option<Timestamp>) {
     gauge!("offhook_worker_oldest_unacked_seconds", "worker" => worker).set(age as f64 / 1000.0);
 }
 
-/// When the oldest event that this consumer has not finished was stored.
-async fn oldest(events: &stream::Stream, info: &Info) -> Option<Timestamp> {
+/// When the oldest event that this consumer has not finished was stored; `None` if there is none, or it can't be read.
+pub(crate) async fn oldest<I>(events: &stream::Stream<I>, info: &Info) -> Option<Timestamp> {
+    if info.num_pending == 0 && info.num_ack_pending == 0 {
+        return None;
+    }
     let next = info.ack_floor.stream_sequence + 1;
     let filters = &info.config.filter_subjects;
     let one = std::slice::from_ref(&info.config.filter_subject);
