@@ -6,18 +6,16 @@ use anyhow::Context as _;
 use bus::Bus;
 use contract::{EventType, OrgId, Source};
 use serde_json::json;
-use sqlx::Row as _;
+use sqlx::{PgPool, Row as _};
 
 use crate::output::Output;
 
-/// How long an acknowledged call may take to show up before the journey is given up.
-const ARRIVAL_MAX: Duration = Duration::from_secs(15);
+/// How long the broker may take to be ready, and an acknowledged call to show up before the journey is given up.
+pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(15);
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Shows the call's last event on the stream.
-pub(crate) async fn show_event(nats_url: &str, org: &str, call_id: &str, output: Output) -> anyhow::Result<()> {
-    let bus = Bus::connect(nats_url, "offhook simulate").await?;
-    bus.ready(ARRIVAL_MAX).await?;
+pub(crate) async fn show_event(bus: &Bus, org: &str, call_id: &str, output: Output) -> anyhow::Result<()> {
     let org: OrgId = org.parse()?;
     let subject = EventType::CallAnalyzed.subject(&org, Source::RETELL);
     let stored = bus.latest(&subject).await?;
@@ -28,26 +26,24 @@ pub(crate) async fn show_event(nats_url: &str, org: &str, call_id: &str, output:
         format_args!("  on the stream: {} {sequence}, subject {subject}, id {}, key {key}", bus::EVENTS, stored.envelope.id),
         &json!({ "step": "stream", "stream": bus::EVENTS, "sequence": sequence, "subject": subject, "event_id": stored.envelope.id, "event_key": key.to_string() }),
     );
-    bus.close().await;
     Ok(())
 }
 
 /// Waits for the call's whole row and shows it.
 pub(crate) async fn show_row(
-    database_url: &str,
+    pool: &PgPool,
     org: &str,
     call_id: &str,
     began: Instant,
     output: Output,
 ) -> anyhow::Result<()> {
-    let pool = postgres::connect(database_url, "offhook simulate")?;
     let row = tokio::time::timeout(ARRIVAL_MAX, async {
         loop {
             let select = sqlx::query(
                 "SELECT status, direction, branch, contact_phone, duration_ms, summary FROM offhook.calls
                  WHERE org = $1 AND source = 'retell' AND call_id = $2 AND summary IS NOT NULL",
             );
-            if let Some(row) = select.bind(org).bind(call_id).fetch_optional(&pool).await? {
+            if let Some(row) = select.bind(org).bind(call_id).fetch_optional(pool).await? {
                 return anyhow::Ok(row);
             }
             tokio::time::sleep(LOOK_PAUSE).await;
@@ -72,6 +68,5 @@ pub(crate) async fn show_row(
         &json!({ "step": "row", "after_ms": took_ms, "call_id": call_id, "status": text("status"), "branch": text("branch"),
             "contact_phone": text("contact_phone"), "duration_ms": duration_ms, "summary": text("summary") }),
     );
-    pool.close().await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use bus::Bus;
 use chrono::Utc;
 use clap::Args;
 use contract::Direction;
@@ -56,6 +57,18 @@ pub(crate) struct Sent {
 impl Call {
     pub(crate) async fn run(self, output: Output) -> anyhow::Result<()> {
         let call = self.lifecycle();
+        // Opened before the call is sent: connecting is no part of its journey.
+        let bus = match &self.nats_url {
+            Some(url) => Some(Bus::connect(url, "offhook simulate").await?),
+            None => None,
+        };
+        if let Some(bus) = &bus {
+            bus.ready(journey::ARRIVAL_MAX).await?;
+        }
+        let pool = self.database_url.as_deref().map(|url| postgres::connect(url, "offhook simulate")).transpose()?;
+        if let Some(pool) = &pool {
+            postgres::ready(pool).await;
+        }
         let began = Instant::now();
         for sent in self.send(&call).await? {
             let Sent { event, bytes, ack_ms } = sent;
@@ -68,11 +81,11 @@ impl Call {
                 &json!({ "step": "acknowledged", "event": event, "bytes": bytes, "ack_ms": ack_ms }),
             );
         }
-        if let Some(nats_url) = &self.nats_url {
-            journey::show_event(nats_url, &self.org, &call.call_id, output).await?;
+        if let Some(bus) = &bus {
+            journey::show_event(bus, &self.org, &call.call_id, output).await?;
         }
-        if let Some(database_url) = &self.database_url {
-            journey::show_row(database_url, &self.org, &call.call_id, began, output).await?;
+        if let Some(pool) = &pool {
+            journey::show_row(pool, &self.org, &call.call_id, began, output).await?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use help::{connect, options, root, runs, startup, until};
+use help::{connect, options, root, runs, startup, terminate, until};
 use servers::{Servers, run_command};
 
 /// Tells the second run of this binary what to be, and where.
@@ -40,14 +40,25 @@ async fn parent() {
     fs::write(root.join("code"), code.to_string()).expect("a report");
 }
 
+/// The parent; it ends with its test, also with one that fails.
+struct Parent(Child);
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// Starts the parent and waits until its command runs; returns pids and ports of the servers.
-fn start(root: &Path) -> (Child, Vec<(u32, u16)>) {
+fn start(root: &Path) -> (Parent, Vec<(u32, u16)>) {
     let parent = Command::new(env::current_exe().expect("this binary"))
         .args(["--exact", "parent", "--nocapture"])
         .env(ROOT, root)
         .stdin(Stdio::null())
         .spawn()
         .expect("a parent");
+    let parent = Parent(parent);
     until("the command runs", || fs::read_to_string(root.join("command.pid")).is_ok_and(|p| p.ends_with('\n')));
     let text = fs::read_to_string(root.join("servers")).expect("the report");
     let pairs = text.lines().map(|l| l.split_once(' ').expect("a pair"));
@@ -66,8 +77,8 @@ fn nothing_stays_behind_a_killed_parent() {
     std::io::Write::write_all(&mut session, &startup()).expect("a session");
     assert!(servers.iter().all(|(pid, port)| runs(*pid) && connect(*port).is_some()) && runs(command));
 
-    parent.kill().expect("SIGKILL");
-    parent.wait().expect("reap");
+    parent.0.kill().expect("SIGKILL");
+    parent.0.wait().expect("reap");
     until("the servers and the command are gone", || {
         servers.iter().all(|(pid, port)| !runs(*pid) && connect(*port).is_none()) && !runs(command)
     });
@@ -85,8 +96,8 @@ fn nothing_stays_behind_a_killed_parent() {
 fn a_restart_right_after_a_crash_gets_the_same_slot() {
     let root = root();
     let (mut parent, _) = start(root.path());
-    parent.kill().expect("SIGKILL");
-    parent.wait().expect("reap");
+    parent.0.kill().expect("SIGKILL");
+    parent.0.wait().expect("reap");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut again = options(root.path(), "dev");
@@ -101,9 +112,8 @@ fn a_restart_right_after_a_crash_gets_the_same_slot() {
 fn a_terminated_parent_tells_the_command_and_stops_the_servers() {
     let root = root();
     let (mut parent, servers) = start(root.path());
-    let pid = parent.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
-    assert!(parent.wait().expect("its end").success());
+    terminate(parent.0.id());
+    assert!(parent.0.wait().expect("its end").success());
     assert_eq!(fs::read_to_string(root.path().join("command")).expect("told"), "told\n");
     assert_eq!(fs::read_to_string(root.path().join("code")).expect("a code"), "5");
     assert!(servers.iter().all(|(pid, port)| !runs(*pid) && connect(*port).is_none()), "stopped before it ended");

@@ -75,7 +75,15 @@ pub(crate) fn startup() -> Vec<u8> {
 
 /// Whether a process runs; dead ones that nobody has reaped yet do not count.
 pub(crate) fn runs(pid: u32) -> bool {
-    let out = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().expect("kill");
     let zombie = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| s.contains(") Z "));
-    out.status.success() && !zombie
+    rustix::process::test_kill_process(id(pid)).is_ok() && !zombie
+}
+
+/// Asks a process to end.
+pub(crate) fn terminate(pid: u32) {
+    rustix::process::kill_process(id(pid), rustix::process::Signal::TERM).expect("the process runs");
+}
+
+fn id(pid: u32) -> rustix::process::Pid {
+    rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid")
 }
