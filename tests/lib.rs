@@ -1,1 +1,2 @@
-//! Nothing of its own: this package holds the tests that cross services (`journeys`) and those of the house rules (`house`).
+//! Nothing of its own: this package holds the tests that cross services (`journeys`), the trials of every worker
+//! (`worker_spec`), the storm (`chaos`) and the house rules (`house`).

@@ -8,6 +8,7 @@ mod environment;
 mod readme;
 mod repository;
 mod rooms;
+mod spec;
 mod subjects;
 mod tables;
 mod trials;

@@ -15,24 +15,6 @@ async fn days(world: &World) -> Vec<Value> {
     select.fetch_all(&world.pool).await.expect("the database answers").into_iter().map(|Json(day)| day).collect()
 }
 
-/// Fails unless the sums are what counting all calls anew gives.
-async fn assert_recount(world: &World) {
-    let differing = sqlx::query_scalar::<_, Json<Value>>(
-        "WITH recount AS (
-            SELECT org, branch, day, sum(calls) AS calls, sum(inbound) AS inbound, sum(outbound) AS outbound, sum(answered) AS answered,
-                sum(not_connected) AS not_connected, sum(successful) AS successful, sum(transfers) AS transfers,
-                sum(voicemails) AS voicemails, sum(duration_ms) AS duration_ms, sum(cost_cents) AS cost_cents
-            FROM offhook.call_figures GROUP BY org, branch, day
-         ), kept AS (
-            SELECT org, branch, day, calls, inbound, outbound, answered, not_connected, successful, transfers, voicemails, duration_ms, cost_cents
-            FROM offhook.daily_metrics WHERE calls > 0
-         )
-         SELECT to_jsonb(d) FROM ((TABLE recount EXCEPT TABLE kept) UNION ALL (TABLE kept EXCEPT TABLE recount)) AS d",
-    );
-    let differing = differing.fetch_all(&world.pool).await.expect("the database answers");
-    assert!(differing.is_empty(), "the sums are not what a recount gives: {differing:?}");
-}
-
 async fn settle(world: &World) {
     world.settled(log_worker::NAME).await;
     world.settled(metrics_worker::NAME).await;
@@ -84,7 +66,7 @@ async fn a_call_counts_once_and_its_late_analysis_is_added() {
     settle(&world).await;
     let changed = json!({ "calls": 2, "outbound": 1, "not_connected": 1, "transfers": 1, "voicemails": 1 });
     assert_eq!(days(&world).await, [with(day(0, 14.2), changed)]);
-    assert_recount(&world).await;
+    world.assert_recount().await;
 
     let summary = sqlx::query_scalar::<_, Json<Value>>("SELECT to_jsonb(s) FROM offhook.daily_summary AS s")
         .fetch_one(&world.pool)
@@ -138,7 +120,7 @@ async fn a_call_belongs_to_the_local_day_of_its_branch() {
     settle(&world).await;
     let moved: Vec<_> = days(&world).await.iter().map(|day| (day["day"].clone(), day["calls"].clone())).collect();
     assert_eq!(moved, [(json!("2026-11-01"), json!(3)), (json!("2026-11-02"), json!(2))]);
-    assert_recount(&world).await;
+    world.assert_recount().await;
     for stopped in [ingress, worker, metrics] {
         stopped.stop().await;
     }
@@ -180,7 +162,7 @@ async fn two_of_each_worker_that_meet_the_events_of_the_same_calls_at_once_count
     .await
     .unwrap();
     assert_eq!(total, (60, 20, "6.0".to_owned()));
-    assert_recount(&world).await;
+    world.assert_recount().await;
     ingress.stop().await;
     for worker in workers {
         worker.stop().await;

@@ -21,10 +21,15 @@ async fn old_events_and_inbox_rows_are_deleted_and_young_ones_stay() {
         SELECT gen_random_uuid(), 'demo', 'x', 'call.ended', 'retell', '', now(), now() - age, 'application/json', ''
         FROM (SELECT interval '8 days' FROM generate_series(1, 12000) UNION ALL SELECT interval '6 days') AS rows (age)";
     sqlx::raw_sql(fill).execute(&world.pool).await.expect("rows");
-    let inbox = postgres::retire_inbox(&world.pool, log_worker::NAME, Duration::from_hours(37 * 24)).await.expect("deleted");
+    let inbox =
+        postgres::retire_inbox(&world.pool, log_worker::NAME, Duration::from_hours(37 * 24)).await.expect("deleted");
     let events = LogWorker::new(world.pool.clone(), world.bus.clone(), 7).tidy().await.expect("deleted");
     assert_eq!((inbox, events), (12_000, 12_000));
     assert_eq!(count(&world.pool, "SELECT count(*) FROM offhook.events").await, 1);
-    assert_eq!(count(&world.pool, "SELECT count(*) FROM offhook.inbox").await, 2, "another worker's rows are not ours to delete");
+    assert_eq!(
+        count(&world.pool, "SELECT count(*) FROM offhook.inbox").await,
+        2,
+        "another worker's rows are not ours to delete"
+    );
     world.end().await;
 }

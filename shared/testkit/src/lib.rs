@@ -4,13 +4,20 @@
 
 mod cluster;
 mod delivery;
+mod differences;
+mod input;
 mod process;
+mod rows;
 mod service;
+mod story;
 mod wait;
 mod world;
 
 pub use delivery::{Delivery, KEY, OTHER_KEY};
+pub use differences::differences;
+pub use input::Input;
 pub use process::Process;
 pub use service::Service;
+pub use story::story;
 pub use wait::{LIMIT, until};
 pub use world::{World, WorldOptions};

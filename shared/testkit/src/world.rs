@@ -245,7 +245,7 @@ impl World {
         (headers.collect(), message.payload.to_vec())
     }
 
-    async fn events(&self) -> async_nats::jetstream::stream::Stream<()> {
+    pub(crate) async fn events(&self) -> async_nats::jetstream::stream::Stream<()> {
         let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
         async_nats::jetstream::new(client).get_stream_no_info(bus::EVENTS).await.expect("the stream's name is one")
     }

@@ -1,0 +1,100 @@
+//! An event before it is published, and putting events into the stream past ingress or reading them back.
+
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::stream::DirectGetErrorKind};
+use bus::Event;
+use bytes::Bytes;
+use chrono::Utc;
+use contract::{Envelope, OrgId, Source};
+use sources::retell;
+use uuid::Uuid;
+
+use crate::{World, until};
+
+/// What a worker is fed with.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// What is known without reading the body.
+    pub envelope: Envelope,
+    /// The provider's bytes.
+    pub body: Bytes,
+}
+
+impl Input {
+    /// What ingress makes of a Retell body for org `demo`.
+    ///
+    /// # Panics
+    /// Never: `demo` is the name of an org.
+    #[must_use]
+    pub fn retell(body: impl Into<Bytes>) -> Self {
+        let (body, now) = (body.into(), Utc::now());
+        let name = retell::name(&body, now);
+        let envelope = Envelope {
+            org: "demo".parse::<OrgId>().expect("an org id"),
+            source: Source::RETELL,
+            channel: String::new(),
+            id: name.id,
+            kind: name.kind,
+            subject: name.subject,
+            time: name.time,
+            received_at: now,
+            content_type: "application/json".to_owned(),
+            fault: name.fault,
+        };
+        Self { envelope, body }
+    }
+
+    /// The event as a handler gets it at its first delivery.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        let (envelope, body) = (self.envelope.clone(), self.body.clone());
+        Event { key: envelope.key(), envelope, body, delivered: 1, span: tracing::Span::none() }
+    }
+}
+
+impl World {
+    /// Puts an event into the stream, trying again while the broker is away.
+    pub async fn publish(&self, input: &Input) {
+        until(&format!("{} is stored", input.envelope.id), async || {
+            self.bus.publish(&input.envelope, input.body.clone()).await.ok()
+        })
+        .await;
+    }
+
+    /// Puts events into the stream that it holds already, as if its duplicate window had passed.
+    ///
+    /// # Panics
+    /// When the broker does not take them.
+    pub async fn publish_past_the_window(&self, inputs: &[Input]) {
+        let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
+        let jetstream = async_nats::jetstream::new(client);
+        for Input { envelope, body } in inputs {
+            let mut headers: HeaderMap = HeaderMap::new();
+            envelope.headers().into_iter().for_each(|(name, value)| headers.insert(name, value));
+            headers.insert(NATS_MESSAGE_ID, Uuid::now_v7().to_string());
+            let sent = jetstream.publish_with_headers(envelope.broker_subject(), headers, body.clone()).await;
+            let stored = sent.expect("the broker takes it").await.expect("the broker stores it");
+            assert!(!stored.duplicate, "the id is new");
+        }
+    }
+
+    /// What the stream holds under `subject`, behind the place `after`, each with its place.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn stored(&self, subject: &str, after: u64) -> Vec<(u64, Input)> {
+        let events = self.events().await;
+        let (mut stored, mut next) = (Vec::new(), after + 1);
+        loop {
+            match events.direct_get_next_for_subject(subject, Some(next)).await {
+                Ok(found) => {
+                    let get = |name: &str| found.headers.get(name).map(async_nats::HeaderValue::as_str);
+                    let envelope = Envelope::from_headers(get).expect("an envelope");
+                    stored.push((found.sequence, Input { envelope, body: found.payload.clone() }));
+                    next = found.sequence + 1;
+                }
+                Err(error) if error.kind() == DirectGetErrorKind::NotFound => return stored,
+                Err(error) => panic!("the broker can't be asked for {subject}: {error}"),
+            }
+        }
+    }
+}

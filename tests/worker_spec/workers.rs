@@ -1,0 +1,55 @@
+//! Every worker, one entry each; the house rule `spec` misses none.
+
+use testkit::{Input, World, story};
+
+use crate::{
+    metrics,
+    spec::{Step, Trial, Worker},
+};
+
+const NO_VENDOR: &str = "it calls no vendor";
+
+pub(crate) static WORKERS: &[Worker] = &[
+    Worker {
+        name: log_worker::NAME,
+        start: World::log_worker,
+        steps: log_steps,
+        poison: log_poison,
+        rows: |world| Box::pin(world.log_rows()),
+        table: "offhook.calls",
+        emits: Some("events.*.call.recorded.log-worker"),
+        not_applicable: &[
+            (Trial::Vendor429, NO_VENDOR),
+            (Trial::Vendor500, NO_VENDOR),
+            (Trial::VendorHangs, NO_VENDOR),
+        ],
+    },
+    Worker {
+        name: metrics_worker::NAME,
+        start: World::metrics_worker,
+        steps: metrics::steps,
+        poison: metrics::poison,
+        rows: |world| Box::pin(world.metrics_rows()),
+        table: "offhook.call_contributions",
+        emits: None,
+        not_applicable: &[
+            (Trial::Vendor429, NO_VENDOR),
+            (Trial::Vendor500, NO_VENDOR),
+            (Trial::VendorHangs, NO_VENDOR),
+        ],
+    },
+];
+
+fn log_steps(count: usize) -> Vec<Step> {
+    (0..).flat_map(|nth| story("call", nth)).take(count).map(step).collect()
+}
+
+fn log_poison() -> (Step, &'static str) {
+    let body = r#"{"event":"call_ended","call":{"call_id":"call_poison","end_timestamp":1795000000000,"transcript":"poison"}}"#;
+    let constraint = "ALTER TABLE offhook.calls ADD CONSTRAINT no_poison CHECK (transcript <> 'poison')";
+    (step(Input::retell(body)), constraint)
+}
+
+fn step(input: Input) -> Step {
+    Step { before: String::new(), input }
+}
