@@ -1,6 +1,6 @@
 //! Who the platform works for: orgs, branches, channels, and where their secrets are.
 //!
-//! Owns `orgs.toml` from text to live directory: [`check`] it, [`apply`] it to Postgres and to the bucket `orgs`, follow the
+//! Owns `orgs.toml` from text to live directory: [`check()`] it, [`apply()`] it to Postgres and to the bucket `orgs`, follow the
 //! bucket with [`Live`]. Refuses secrets in the file, half-applied truth, and any database query while a call waits.
 
 mod apply;
