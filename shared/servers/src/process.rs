@@ -16,6 +16,8 @@ use rustix::{
 
 /// How often the state of a child is looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
+/// How long the threads of a stopped process may take to stand still.
+const FREEZE_LIMIT: Duration = Duration::from_secs(2);
 /// How long a killed child and its children may take to be gone.
 const GONE_LIMIT: Duration = Duration::from_secs(5);
 /// How long `Drop` may hold its thread for an abort that cleans up, before it kills.
@@ -113,10 +115,20 @@ impl Process {
         Ok(())
     }
 
-    /// Stops the process and its children where they are; connections stay open and nobody answers.
+    /// Stops the process and its children where they are; connections stay open and nobody answers. The signal is not
+    /// the stop: a thread on another processor may run on for a moment, which is waited for.
     pub(crate) fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)?;
-        self.children().into_iter().try_for_each(|c| send(c, Signal::STOP))
+        let children = self.children();
+        children.iter().try_for_each(|c| send(*c, Signal::STOP))?;
+        let deadline = Instant::now() + FREEZE_LIMIT;
+        while !self.live_pid().iter().chain(&children).all(|pid| frozen(*pid)) {
+            if Instant::now() >= deadline {
+                bail!("{} was stopped and still runs after {FREEZE_LIMIT:?}", self.name);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Ends [`Process::freeze`].
@@ -185,6 +197,24 @@ fn children(parent: Pid) -> Vec<Pid> {
     let names = entries.filter_map(|e| e.file_name().into_string().ok());
     let of_parent = names.filter(|n| stat(n).is_some_and(|(_, p)| p == parent.as_raw_nonzero().get()));
     of_parent.filter_map(|n| Pid::from_raw(n.parse().ok()?)).collect()
+}
+
+/// Whether every thread of a process stands still, or the process is gone.
+#[cfg(target_os = "linux")]
+fn frozen(pid: Pid) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let states = threads.filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        // The name stands in brackets and may hold anything; the state is the letter behind the last one.
+        stat.rsplit_once(") ")?.1.chars().next()
+    });
+    states.into_iter().all(|state| matches!(state, 'T' | 't' | 'Z' | 'X'))
+}
+
+/// Without `/proc` the signal is taken for the stop.
+#[cfg(not(target_os = "linux"))]
+fn frozen(_: Pid) -> bool {
+    true
 }
 
 #[cfg(not(target_os = "linux"))]
