@@ -2,7 +2,7 @@
 //!
 //! Tells the pump to stop when the broker goes away or the consumer is gone; a slow answer is no reason.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::jetstream::{
     consumer::{Info, PullConsumer},
@@ -14,7 +14,7 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Bus, EVENTS, Worker, connection::REQUEST_MAX, settle};
+use crate::{Bus, EVENTS, Worker, connection::REQUEST_MAX, settle, topology};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -124,11 +124,35 @@ async fn tidy(events: &stream::Stream) {
     }
 }
 
-/// The sequence up to which nobody has anything left to do, among those stored up to `last`.
+/// The sequence up to which nobody has anything left to do, among those stored up to `last`. `None` while a declared
+/// consumer is missing: its worker will make it again and has still to be told of what we can't see.
 async fn finished_by_all(events: &stream::Stream, last: u64) -> Option<u64> {
     let consumers: Vec<Info> = events.consumers().try_collect().await.ok()?;
-    let finished = |info: &Info| {
-        if info.num_pending == 0 && info.num_ack_pending == 0 { last } else { info.ack_floor.stream_sequence }
+    let finished = |info: Info| {
+        let idle = info.num_pending == 0 && info.num_ack_pending == 0;
+        (info.name, if idle { last } else { info.ack_floor.stream_sequence })
     };
-    consumers.iter().map(finished).min()
+    common_floor(&topology::declared_names(), &consumers.into_iter().map(finished).collect())
+}
+
+/// The least of the consumers' floors, if every declared one is among them.
+fn common_floor(declared: &[String], floors: &BTreeMap<String, u64>) -> Option<u64> {
+    if declared.iter().all(|name| floors.contains_key(name)) { floors.values().copied().min() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_purged_while_a_consumer_is_missing_or_before_it_is_finished() {
+        let declared = ["log-worker".to_owned(), "metrics-worker".to_owned()];
+        let floors = |floors: &[(&str, u64)]| floors.iter().map(|(name, floor)| ((*name).to_owned(), *floor)).collect();
+        assert_eq!(common_floor(&declared, &floors(&[("metrics-worker", 90)])), None);
+        assert_eq!(common_floor(&declared, &floors(&[("log-worker", 40), ("metrics-worker", 90)])), Some(40));
+        assert_eq!(
+            common_floor(&declared, &floors(&[("log-worker", 40), ("metrics-worker", 90), ("replay", 7)])),
+            Some(7)
+        );
+    }
 }

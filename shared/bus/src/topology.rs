@@ -91,6 +91,11 @@ pub(crate) fn declared_consumer(worker: &str) -> Option<consumer::Config> {
     CONSUMERS.map(read::<consumer::Config>).into_iter().find(|config| config.durable_name.as_deref() == Some(worker))
 }
 
+/// The names of all consumers that the files declare.
+pub(crate) fn declared_names() -> Vec<String> {
+    CONSUMERS.map(read::<consumer::Config>).into_iter().filter_map(|config| config.durable_name).collect()
+}
+
 /// How much of the stream may be used by events that can still be refused, in percent of its `max_bytes`; the rest is for
 /// what follows from events that were acknowledged.
 const FULL_PERCENT: u64 = 95;
