@@ -2,7 +2,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test check audit
+.PHONY: help run servers test bench check audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: ## all tests, against real servers
 	@scripts/install-servers tests
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace $(ARGS)
+
+bench: ## the benchmarks, each beside a baseline: ARGS="cache", ARGS="memory", ARGS="outage"
+	@scripts/install-servers tests
+	cargo bench --locked -p offhook-tests $(if $(ARGS),-- $(ARGS))
 
 check: ## format, lints, documentation
 	cargo fmt --all --check

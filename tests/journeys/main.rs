@@ -1,6 +1,7 @@
 //! Journeys: what crosses services, from a signed delivery to a row, with real servers and through every outage.
 
 mod broker;
+mod cache;
 mod calls;
 mod command_line;
 mod conformance;

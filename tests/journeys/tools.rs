@@ -6,7 +6,7 @@ use testkit::{Delivery, KEY, OTHER_KEY, Process, World};
 use crate::{call, count, with};
 
 /// Exit code, the printed objects, standard error.
-async fn offhook(arguments: &[&str], environment: &[(&str, String)]) -> (i32, Vec<Value>, String) {
+pub(crate) async fn offhook(arguments: &[&str], environment: &[(&str, String)]) -> (i32, Vec<Value>, String) {
     let mut command = Process::command(arguments);
     command.arg("--json").envs(environment.iter().map(|(name, value)| (name, value)));
     let output = command.output().await.expect("offhook runs");

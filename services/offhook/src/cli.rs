@@ -10,7 +10,7 @@ use runtime::{
     exit_code,
 };
 
-use crate::{dead, dev, load, orgs_file, output::Output, private, services, setup, simulate, status};
+use crate::{cache, dead, dev, load, orgs_file, output::Output, private, services, setup, simulate, status};
 
 /// Offhook picks up the phone for your webhooks.
 #[derive(Parser)]
@@ -64,6 +64,9 @@ enum Command {
     /// Events that a worker rejected
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// What is cached, how often it is found, and how to get rid of it
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// How the servers are, how full the streams, how far the workers
     Status(status::Status),
     /// Print the completions for a shell
@@ -159,6 +162,7 @@ impl Command {
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,
+            Self::Cache(cache) => return cache.run(output).await,
             Self::Status(status) => return status.run(output).await,
             Self::Dev(_) | Self::Run { .. } | Self::Completions { .. } => unreachable!("carried out before"),
         }

@@ -3,6 +3,7 @@
 //! The only user of async-nats. Refuses to call anything published without the stream's acknowledgement, and refuses to
 //! run on streams or consumers that lack what safety needs. Knows no database: a worker keeps its own position.
 
+mod broadcast;
 mod bucket;
 mod connection;
 mod consume;

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bus::{Bus, Lag};
 use runtime::config::{Broker, Database};
-use servers::{Nats, Postgres};
+use servers::{Nats, Postgres, Redis};
 use sqlx::PgPool;
 use tempfile::TempDir;
 
@@ -58,6 +58,8 @@ pub struct WorldOptions {
 pub struct World {
     /// The broker; the test may kill, freeze and restart it.
     pub nats: Nats,
+    /// The cache's server; the test may kill, freeze and restart it.
+    pub redis: Redis,
     /// The database server, if the world has its own.
     pub postgres: Option<Postgres>,
     /// A connection for the test's own looks.
@@ -84,6 +86,7 @@ impl World {
         let programs = cluster::programs();
         let dir = tempfile::tempdir().expect("a temporary folder");
         let nats = Nats::start(&programs, &dir.path().join("nats")).await.expect("nats-server starts");
+        let redis = Redis::start(&programs, &dir.path().join("redis")).await.expect("Redis starts");
         let mut postgres = None;
         let database_url = if options.own_postgres {
             let settings = servers::Settings { server: vec![("fsync".to_owned(), "off".to_owned())], ephemeral: true };
@@ -96,7 +99,7 @@ impl World {
         };
         let bus = Bus::connect(&nats.url(), "test").await.expect("an address of the broker");
         let pool = postgres::connect(&database_url, "test").expect("an address of the database");
-        let world = Self { nats, postgres, bus, pool, database_url, dir, ended: false };
+        let world = Self { nats, redis, postgres, bus, pool, database_url, dir, ended: false };
         if !options.bare {
             until("the streams are applied", async || world.bus.apply(1).await.ok()).await;
             world.write_key("demo", KEY);
@@ -139,7 +142,11 @@ impl World {
     /// What a child process needs to find this world.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![("NATS_URL", self.nats.url()), ("DATABASE_URL", self.database_url.clone())]
+        vec![
+            ("NATS_URL", self.nats.url()),
+            ("DATABASE_URL", self.database_url.clone()),
+            ("REDIS_URL", self.redis.url()),
+        ]
     }
 
     /// Starts `offhook run SERVICE…` in this world.
@@ -192,6 +199,17 @@ impl World {
             broker: Broker { nats_url: self.nats.url() },
             database: Database { database_url: self.database_url.clone() },
         }
+    }
+
+    /// Gives the cache's server a command.
+    ///
+    /// # Panics
+    /// When it does not carry it out.
+    pub async fn redis_command(&self, words: &[&str]) -> redis::Value {
+        let client = redis::Client::open(self.redis.url()).expect("an address of Redis");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]).query_async(&mut connection).await.expect("Redis carries it out")
     }
 
     /// Waits until the worker has nothing left to do.

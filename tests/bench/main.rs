@@ -1,0 +1,29 @@
+//! Benchmarks, typed `make bench`: each figure beside a baseline of the same run, since machines are shared and noisy.
+//!
+//! Asserts nothing about time. Runs on private servers, loopback only, in about a minute.
+
+mod cache;
+mod figures;
+mod memory;
+mod outage;
+
+use testkit::{World, WorldOptions};
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
+    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    executor.block_on(async {
+        let mut world = World::with(WorldOptions { bare: true, ..WorldOptions::default() }).await;
+        if wants("cache") {
+            cache::run(&world).await;
+        }
+        if wants("memory") {
+            memory::run().await;
+        }
+        if wants("outage") {
+            outage::run(&mut world).await;
+        }
+        world.abandon();
+    });
+}
