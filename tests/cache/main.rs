@@ -1,6 +1,20 @@
 //! The cache against real servers: what it promises, under everything that may go wrong.
 
 mod budget;
+mod counters;
+mod interleave;
+mod invalidations;
+mod kinds;
+mod lessons;
+mod memory;
+mod model;
+mod node;
+mod origin;
+mod outages;
+mod peer;
+mod stage;
+mod stampede;
+mod standby;
 mod things;
 
 use std::sync::Arc;

@@ -212,6 +212,15 @@ impl World {
         command.arg(&words[1..]).query_async(&mut connection).await.expect("Redis carries it out")
     }
 
+    /// The number that a script on the cache's server returns.
+    ///
+    /// # Panics
+    /// When it returns none.
+    pub async fn redis_number(&self, script: &str) -> i64 {
+        let found = self.redis_command(&["EVAL", script, "0"]).await;
+        redis::from_redis_value(found).expect("a number")
+    }
+
     /// Waits until the worker has nothing left to do.
     pub async fn settled(&self, worker: &str) {
         until(&format!("{worker} has settled everything"), async || {
