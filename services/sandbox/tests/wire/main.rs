@@ -1,0 +1,10 @@
+//! The sandbox through its own listener: what each vendor answers, each of its traps, each kind of fault.
+
+mod calendars;
+mod contacts;
+mod control;
+mod faults;
+mod help;
+mod limits;
+mod memories;
+mod prompts;
