@@ -50,6 +50,9 @@ pub(crate) struct Dev {
     /// Where `/healthz`, `/readyz` and `/metrics` are served; the next free port if this one is busy
     #[arg(long, env = "OFFHOOK_ADMIN_LISTEN", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
+    /// Where the simulated vendors are served; the next free port if this one is busy
+    #[arg(long, env = "OFFHOOK_SANDBOX_LISTEN", default_value = "127.0.0.1:8099")]
+    sandbox_listen: SocketAddr,
     /// The key that the demo org's calls are signed with
     #[arg(long, env = DEMO_KEY, hide_env_values = true)]
     demo_key: Option<String>,
@@ -82,6 +85,7 @@ impl Dev {
         prepare(servers, &orgs_file, output).await?;
         let listen = free(self.listen, output).await?;
         let admin_listen = free(self.admin_listen, output).await?;
+        let sandbox_listen = free(self.sandbox_listen, output).await?;
         let broker = Broker { nats_url: servers.nats_url.clone() };
         let database = Database { database_url: servers.database_url.clone() };
         let of_worker = worker::Servers { broker: broker.clone(), database };
@@ -93,6 +97,7 @@ impl Dev {
                 servers: of_worker.clone(),
             }),
             Service::MetricsWorker(metrics_worker::Config { servers: of_worker }),
+            Service::Sandbox(sandbox::Config { listen: sandbox_listen }),
         ];
         let stop_admin = CancellationToken::new();
         let admin = runtime.serve_admin(admin_listen, stop_admin.clone()).await?;
@@ -122,14 +127,15 @@ impl Dev {
             .with_context(|| format!("not ready within {} s: {:?}", READY_MAX.as_secs(), runtime.health.report().1))?;
         let url = format!("http://{}", runtime.address(ingress::NAME).await);
         let admin_url = format!("http://{}", runtime.address("admin").await);
-        write_env(servers, &url, &admin_url, key)?;
+        let sandbox_url = format!("http://{}", runtime.address(sandbox::NAME).await);
+        write_env(servers, &url, &admin_url, &sandbox_url, key)?;
         output.line(format_args!("offhook ready {url}"));
         if !self.no_demo {
             output.line("\nA caller hangs up at Demo Dental, and Retell tells us:");
             demo_call(servers, &url, key).run(output).await?;
         }
         output.line(format_args!(
-            "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
+            "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  vendors   {sandbox_url}/_sandbox/state\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
              \nSend more: . .offhook/env; {itself} simulate call\nStop with Ctrl-C.",
             servers.database_url,
             servers.nats_url,
@@ -183,7 +189,7 @@ async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> 
 }
 
 /// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells.
-fn write_env(servers: &Servers, url: &str, admin_url: &str, key: &str) -> anyhow::Result<()> {
+fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, key: &str) -> anyhow::Result<()> {
     let state = servers.state_dir();
     let first = state.file_name().is_some_and(|slot| slot == "dev");
     let path = if first { state.with_file_name("env") } else { state.join("env") };
@@ -194,6 +200,7 @@ fn write_env(servers: &Servers, url: &str, admin_url: &str, key: &str) -> anyhow
         ("NATS_URL", nats),
         ("DATABASE_URL", database),
         ("REDIS_URL", redis),
+        ("OFFHOOK_SANDBOX_URL", sandbox_url),
         (DEMO_KEY, key),
     ];
     let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();

@@ -16,6 +16,8 @@ pub(crate) enum Name {
     LogWorker,
     /// Exact daily figures in Postgres.
     MetricsWorker,
+    /// The vendors, simulated.
+    Sandbox,
 }
 
 /// A service with its configuration, ready to run.
@@ -23,6 +25,7 @@ pub(crate) enum Service {
     Ingress(ingress::Config),
     LogWorker(log_worker::Config),
     MetricsWorker(metrics_worker::Config),
+    Sandbox(sandbox::Config),
 }
 
 impl Service {
@@ -35,6 +38,7 @@ impl Service {
             Name::Ingress => read().map(Self::Ingress),
             Name::LogWorker => read().map(Self::LogWorker),
             Name::MetricsWorker => read().map(Self::MetricsWorker),
+            Name::Sandbox => read().map(Self::Sandbox),
         }
     }
 
@@ -43,6 +47,7 @@ impl Service {
             Self::Ingress(config) => config.check(),
             Self::LogWorker(config) => config.check(),
             Self::MetricsWorker(config) => config.check(),
+            Self::Sandbox(config) => config.check(),
         }
     }
 
@@ -51,6 +56,7 @@ impl Service {
             Self::Ingress(_) => ingress::NAME,
             Self::LogWorker(_) => log_worker::NAME,
             Self::MetricsWorker(_) => metrics_worker::NAME,
+            Self::Sandbox(_) => sandbox::NAME,
         }
     }
 
@@ -59,6 +65,7 @@ impl Service {
             Self::Ingress(config) => ingress::run(config, runtime).await,
             Self::LogWorker(config) => log_worker::run(config, runtime).await,
             Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
+            Self::Sandbox(config) => sandbox::run(config, runtime).await,
         }
     }
 }
