@@ -41,6 +41,7 @@ const WORTH: [&str; 9] = [
 /// How far clocks go: a second, the life of an absence, a fresh life and a stale life, each with a little more, and all but a
 /// little of a life.
 const FORWARD_MS: [u64; 7] = [1_100, 31_000, 61_000, 601_000, 29_800, 59_800, 599_800];
+const A_SECOND: Duration = Duration::from_millis(1_100);
 const A_LITTLE: Duration = Duration::from_millis(300);
 
 fn read() -> impl Strategy<Value = Step> {
@@ -93,6 +94,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (read(), bump()).prop_map(move |(read, bump)| vec![read, bump, found]),
         // A life ends while a process has its own copy.
         1 => (read(), almost).prop_map(move |(read, by)| vec![read, found, forward(by), read, forward(A_LITTLE), read]),
+        // A load is overtaken, and another key's has begun anew what tells them apart.
+        1 => (0..2usize, 0..2usize).prop_map(move |(one, tag)| {
+            let bump = Step::Bump { process: 1 - one, tag };
+            vec![of(one, 0), bump, of(one, 1 + tag), finish(1, Outcome::Found), forward(A_SECOND), of(one, 0)]
+        }),
         // A load that has lost its lease ends while another one holds it.
         1 => (0..2usize, 0..3usize, outcome()).prop_map(move |(one, key, with)| {
             vec![of(one, key), Step::Flush, of(1 - one, key), finish(1, with), of(one, key)]

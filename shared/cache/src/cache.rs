@@ -287,21 +287,21 @@ impl Inner {
                         let result = if copy.level == Level::Origin { "miss" } else { "coalesced" };
                         Ok((copy, Some(result)))
                     }
-                    Some(Landed::Failed(error)) => Err(error),
+                    Some(Landed::Failed(error, _)) => Err(error),
                     Some(Landed::Elsewhere) | None => Err(LoadError::Abandoned),
                 };
             }
             match arrival.landed().await {
                 // An invalidation that was acknowledged before this read began may be missing in an older one.
                 Some(Landed::Value(copy)) if copy.as_of >= started => return Ok((copy, Some("coalesced"))),
-                Some(Landed::Failed(error)) => return Err(error),
+                Some(Landed::Failed(error, at)) if at >= started => return Err(error),
                 _ => {}
             }
         }
         let landed = self.load_alone(&subject, load).await;
         match landed {
             Landed::Value(copy) => Ok((copy, Some("miss"))),
-            Landed::Failed(error) => Err(error),
+            Landed::Failed(error, _) => Err(error),
             Landed::Elsewhere => Err(LoadError::Abandoned),
         }
     }

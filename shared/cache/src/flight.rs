@@ -64,7 +64,7 @@ impl Inner {
         if let (_, Some(departure)) = self.flights.join(&subject.identity) {
             tokio::spawn(async move {
                 let landed = inner.fly(&subject, load, seen, false).await;
-                if matches!(landed, Landed::Failed(_)) {
+                if matches!(landed, Landed::Failed(..)) {
                     inner.cooling.insert(subject.identity, ());
                 }
                 departure.land(landed);
@@ -77,7 +77,7 @@ impl Inner {
     /// a `patient` flight waits for another process that loads.
     pub(crate) async fn fly(&self, subject: &Subject, load: Load, seen: Vec<u8>, patient: bool) -> Landed {
         let Ok(Ok(_permit)) = timeout(subject.spec.load_max, self.loads.acquire()).await else {
-            return Landed::Failed(LoadError::Crowded);
+            return Landed::Failed(LoadError::Crowded, self.clock.steady());
         };
         let turn = match &self.remote {
             Some(remote) => self.turn(remote, subject, seen, patient).await,
@@ -147,8 +147,9 @@ impl Inner {
         let (fresh, mut copy) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
+                let failed = Landed::Failed(error, self.clock.steady());
                 remote.release(names, lease).await.ok();
-                return Landed::Failed(error);
+                return failed;
             }
         };
         let life = copy.times.stale_until.since(self.clock.wall());
@@ -184,7 +185,7 @@ impl Inner {
         let Ok(generations) = standby.open(&subject.names).await else { return self.load_alone(subject, load).await };
         let (fresh, copy) = match self.load(&subject.spec, load).await {
             Ok(loaded) => loaded,
-            Err(error) => return Landed::Failed(error),
+            Err(error) => return Landed::Failed(error, self.clock.steady()),
         };
         self.keep(subject, copy.clone());
         if fresh.keepable {
@@ -204,7 +205,7 @@ impl Inner {
                 self.keep(subject, copy.clone());
                 Landed::Value(copy)
             }
-            Err(error) => Landed::Failed(error),
+            Err(error) => Landed::Failed(error, self.clock.steady()),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A flight is a task of its own, so a reader that gives up does not take the others' load with it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -14,8 +14,8 @@ use crate::{kind::Identity, load::LoadError, local::Copy};
 pub(crate) enum Landed {
     /// With a value; whether it is good for a reader, its `as_of` says.
     Value(Copy),
-    /// With an error.
-    Failed(LoadError),
+    /// With an error, at that moment. Who began to read later asks again.
+    Failed(LoadError, Instant),
     /// Without either: another process is at it, and this flight was not worth waiting.
     Elsewhere,
 }

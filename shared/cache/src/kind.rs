@@ -3,7 +3,7 @@
 //! A kind is a type, and its key is built of tags and further parts, so no tag can name what the key does not hold.
 //! Refuses nothing at run time: what a key lacks, the compiler or the kind's first read finds.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use contract::OrgId;
@@ -163,7 +163,8 @@ impl Key {
         Names {
             value: format!("{{{org}}}:v:{kind}.{shape}:{hash}"),
             lease: format!("{{{org}}}:l:{kind}.{shape}:{hash}"),
-            generations: self.tags.iter().map(|tag| tag.of(&self.org).generation()).collect(),
+            // Once each: two numbers of a key may be the same one.
+            generations: self.tags().map(|tag| tag.generation()).collect::<BTreeSet<_>>().into_iter().collect(),
         }
     }
 
@@ -267,4 +268,54 @@ fn push(bytes: &mut Vec<u8>, part: &str) {
 /// 128 bits of SHA-256, in hex.
 fn short_hash(bytes: &[u8]) -> String {
     hex::encode(&digest::digest(&digest::SHA256, bytes).as_ref()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Life = Life {
+        fresh: Duration::from_secs(1),
+        stale: Duration::from_secs(2),
+        in_process: Duration::from_secs(60),
+        absent: Duration::from_secs(1),
+    };
+    const CALL: Spec = Spec {
+        name: "call",
+        about: "",
+        shape: 1,
+        pieces: &[Piece::Tag("phone", &["from"]), Piece::Tag("phone", &["to"]), Piece::Part("day")],
+        life: LIFE,
+        compress_over: 0,
+        load_max: LIFE.fresh,
+    };
+
+    fn call(from: &str, to: &str, day: &str) -> Key {
+        let phone = |number: &str| Tag::new("phone").part(number);
+        Key::of(&"demo".parse().unwrap()).tag(phone(from)).tag(phone(to)).part(day)
+    }
+
+    #[test]
+    fn keys_differ_in_every_part_and_in_where_it_stands() {
+        let keys = [call("1", "2", "3"), call("2", "1", "3"), call("12", "", "3"), call("1", "2", "4")];
+        let identities: BTreeSet<Vec<u8>> = keys.iter().map(|key| key.identity(&CALL).0.to_vec()).collect();
+        assert_eq!(identities.len(), keys.len());
+        let written = Key::written(&CALL, keys[0].org(), &["1", "2", "3"].map(str::to_owned)).unwrap();
+        assert_eq!(written.identity(&CALL), keys[0].identity(&CALL));
+        assert!(Key::written(&CALL, keys[0].org(), &["1".to_owned()]).is_none());
+    }
+
+    #[test]
+    fn a_tag_that_a_key_holds_twice_is_guarded_once() {
+        let (twice, once) = (call("1", "1", "3"), call("1", "2", "3"));
+        assert_eq!(twice.names(&CALL, &twice.identity(&CALL)).generations.len(), 1);
+        assert_eq!(once.names(&CALL, &once.identity(&CALL)).generations.len(), 2);
+    }
+
+    #[test]
+    fn a_tagged_kind_stays_in_the_process_for_a_second_at_most() {
+        assert_eq!(CALL.living(LIFE).life.in_process, TAGGED_IN_PROCESS_MAX);
+        let untagged = Spec { pieces: &[Piece::Part("day")], ..CALL };
+        assert_eq!(untagged.living(LIFE).life.in_process, LIFE.in_process);
+    }
 }
