@@ -53,11 +53,7 @@ impl Context {
 }
 
 pub(crate) fn router(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/v1/{org}/retell/events", post(retell))
-        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed.answer("none"))
-        .fallback(async || Refusal::NotFound.answer("none"))
-        .with_state(context)
+    Router::new().route("/v1/{org}/retell/events", post(retell)).with_state(context)
 }
 
 async fn retell(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {

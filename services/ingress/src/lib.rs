@@ -38,9 +38,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.health.check("ingress.orgs", move || {
         directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned())
     });
-    let listener = runtime.listen(NAME, config.listen).await?;
     let context = Arc::new(handle::Context::new(bus.clone(), orgs));
-    runtime::http::serve(listener, handle::router(context), runtime.shutdown).await;
+    let served = runtime.serve_public(NAME, config.listen, handle::router(context)).await;
     bus.close().await;
-    Ok(())
+    served
 }

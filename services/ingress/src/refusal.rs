@@ -29,10 +29,6 @@ pub(crate) enum Refusal {
     BrokerUnavailable,
     #[error("the organisation's secret can't be read here; send it again")]
     SecretUnavailable,
-    #[error("no such path")]
-    NotFound,
-    #[error("no such method on this path")]
-    MethodNotAllowed,
 }
 
 impl Refusal {
@@ -46,19 +42,16 @@ impl Refusal {
             Self::Overloaded => "overloaded",
             Self::BrokerUnavailable => "broker_unavailable",
             Self::SecretUnavailable => "secret_unavailable",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
         }
     }
 
     fn status(self) -> StatusCode {
         match self {
-            Self::UnknownOrg | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::UnknownOrg => StatusCode::NOT_FOUND,
             Self::BadSignature | Self::StaleSignature => StatusCode::UNAUTHORIZED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded | Self::BrokerUnavailable | Self::SecretUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
 

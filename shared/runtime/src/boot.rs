@@ -1,13 +1,19 @@
 //! From `main` to a drained exit: the same path for a single service, for several in one process, and for tests.
 
-use std::{collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Parser};
-use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
+use tokio::{
+    net::TcpListener,
+    signal::unix::SignalKind,
+    sync::{Mutex, watch},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Health, Telemetry, admin, config::Common, http, metrics};
+use crate::{Health, Telemetry, admin, config::Common, http, metrics, public::Listeners};
 
 /// From the first signal to the end of the process.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
@@ -24,6 +30,7 @@ pub struct Runtime {
     /// Where the service says whether it would serve.
     pub health: Health,
     addresses: watch::Sender<BTreeMap<String, SocketAddr>>,
+    pub(crate) public: Arc<Mutex<Listeners>>,
 }
 
 impl Runtime {
@@ -36,10 +43,14 @@ impl Runtime {
             TcpListener::bind(address).await.with_context(|| format!("{service} can't listen on {address}"))?;
         let address = listener.local_addr()?;
         tracing::info!(service, %address, "listening");
+        self.set_address(service, address);
+        Ok(listener)
+    }
+
+    pub(crate) fn set_address(&self, service: &str, address: SocketAddr) {
         self.addresses.send_modify(|addresses| {
             addresses.insert(service.to_owned(), address);
         });
-        Ok(listener)
     }
 
     /// Where `service` listens, once it does.

@@ -8,6 +8,7 @@ mod boot;
 pub mod config;
 mod health;
 pub mod http;
+mod public;
 mod telemetry;
 
 pub use boot::{EX_USAGE, Runtime, boot, exit_code, main, parse, signalled};
