@@ -8,75 +8,14 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{fault::Faults, model::Setting};
-
-/// A value and the line it stands on.
-pub(crate) struct Lined<T> {
-    pub(crate) line: usize,
-    pub(crate) value: T,
-}
-
-/// One `[[org]]` as written; what was missing or of the wrong type is `None` and has its fault.
-pub(crate) struct OrgEntry {
-    pub(crate) place: Place,
-    pub(crate) id: Option<Lined<String>>,
-    pub(crate) name: Option<Lined<String>>,
-    pub(crate) branches: Vec<BranchEntry>,
-    pub(crate) channels: Vec<ChannelEntry>,
-    pub(crate) sources: Vec<SourceEntry>,
-    pub(crate) vendors: Vec<VendorEntry>,
-}
-
-/// One `[[org.branch]]` as written.
-pub(crate) struct BranchEntry {
-    pub(crate) place: Place,
-    pub(crate) id: Option<Lined<String>>,
-    pub(crate) time_zone: Option<Lined<String>>,
-    pub(crate) hours: Vec<DayEntry>,
-    pub(crate) exceptions: Vec<DayEntry>,
-}
-
-/// The openings of one weekday or date as written.
-pub(crate) struct DayEntry {
-    pub(crate) place: Place,
-    pub(crate) day: String,
-    pub(crate) openings: Vec<Lined<String>>,
-}
-
-/// One `[[org.channel]]` as written.
-pub(crate) struct ChannelEntry {
-    pub(crate) place: Place,
-    pub(crate) kind: Option<Lined<String>>,
-    pub(crate) address: Option<Lined<String>>,
-    pub(crate) branch: Option<Lined<String>>,
-}
-
-/// One `[org.source.NAME]` as written.
-pub(crate) struct SourceEntry {
-    pub(crate) place: Place,
-    pub(crate) name: String,
-    pub(crate) secrets: Option<Vec<Lined<String>>>,
-}
-
-/// One `[org.vendor.NAME]` as written.
-pub(crate) struct VendorEntry {
-    pub(crate) place: Place,
-    pub(crate) name: String,
-    pub(crate) settings: Vec<(String, Lined<Setting>)>,
-}
-
-/// Where a table stands: its line and its name in words.
-pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) name: String,
-}
-
-impl Place {
-    /// A field of this table in words.
-    pub(crate) fn field(&self, field: &str) -> String {
-        if self.name.is_empty() { field.to_owned() } else { format!("{} · {field}", self.name) }
-    }
-}
+use crate::{
+    entry::{
+        BranchEntry, ChannelEntry, DayEntry, GreetingEntry, Lined, OrgEntry, Place, SourceEntry, VariableEntry,
+        VendorEntry,
+    },
+    fault::Faults,
+    model::Setting,
+};
 
 /// Reads the whole file, whatever is wrong with parts of it.
 pub(crate) fn entries(text: &str, faults: &mut Faults) -> Vec<OrgEntry> {
@@ -119,24 +58,51 @@ impl Reader<'_> {
     }
 
     fn branch(&mut self, branch: Section<'_>) -> BranchEntry {
-        self.only(&branch, &["id", "time_zone", "hours", "exceptions"]);
+        self.only(&branch, &["id", "time_zone", "hours", "exceptions", "calendar"]);
         BranchEntry {
             id: self.text(&branch, "id"),
             time_zone: self.text(&branch, "time_zone"),
             hours: self.days(&branch, "hours"),
             exceptions: self.days(&branch, "exceptions"),
+            calendar: self.optional_text(&branch, "calendar"),
             place: branch.place,
         }
     }
 
     fn channel(&mut self, channel: Section<'_>) -> ChannelEntry {
-        self.only(&channel, &["kind", "address", "branch"]);
+        self.only(&channel, &["kind", "address", "branch", "deadline_ms", "variables", "greeting"]);
         ChannelEntry {
             kind: self.text(&channel, "kind"),
             address: self.text(&channel, "address"),
             branch: self.text(&channel, "branch"),
+            deadline_ms: self.optional_integer(&channel, "deadline_ms"),
+            variables: self.named(&channel, "variables").into_iter().map(|(name, v)| self.variable(name, v)).collect(),
+            greeting: self.greeting(&channel),
             place: channel.place,
         }
+    }
+
+    fn variable(&mut self, name: String, variable: Section<'_>) -> VariableEntry {
+        self.only(&variable, &["default", "max"]);
+        VariableEntry {
+            name,
+            default: self.text(&variable, "default"),
+            max: self.optional_integer(&variable, "max"),
+            place: variable.place,
+        }
+    }
+
+    fn greeting(&mut self, channel: &Section<'_>) -> Option<GreetingEntry> {
+        let value = channel.table.get("greeting")?;
+        let name = channel.place.field("greeting");
+        let table = self.table(&name, value)?;
+        let greeting = Section { place: Place { line: self.line(&value.span()), name }, table };
+        self.only(&greeting, &["known", "unknown"]);
+        Some(GreetingEntry {
+            known: self.optional_text(&greeting, "known"),
+            unknown: self.optional_text(&greeting, "unknown"),
+            place: greeting.place,
+        })
     }
 
     fn source(&mut self, name: String, source: Section<'_>) -> SourceEntry {
@@ -214,6 +180,20 @@ impl Reader<'_> {
     fn text(&mut self, section: &Section<'_>, field: &str) -> Option<Lined<String>> {
         let value = self.present(section, field)?;
         self.as_text(&section.place.field(field), value)
+    }
+
+    fn optional_text(&mut self, section: &Section<'_>, field: &str) -> Option<Lined<String>> {
+        let value = section.table.get(field)?;
+        self.as_text(&section.place.field(field), value)
+    }
+
+    fn optional_integer(&mut self, section: &Section<'_>, field: &str) -> Option<Lined<i64>> {
+        let value = section.table.get(field)?;
+        let Some(Setting::Integer(number)) = setting(value.get_ref()) else {
+            self.mistyped(&section.place.field(field), value, "a whole number of at most 64 bits");
+            return None;
+        };
+        Some(Lined { line: self.line(&value.span()), value: number })
     }
 
     fn texts(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<Lined<String>>> {

@@ -4,8 +4,11 @@
 //! bucket with [`Live`]. Refuses secrets in the file, half-applied truth, and any database query while a call waits.
 
 mod apply;
+mod base_url;
 mod check;
+mod directory;
 mod draft;
+mod entry;
 mod fault;
 mod file;
 mod follow;
@@ -15,12 +18,17 @@ mod model;
 mod secrets;
 mod snapshot;
 mod store;
+mod vault;
+mod vendor;
+mod words;
 
 pub use apply::{Applied, ApplyError, apply};
 pub use check::{FILE_BYTES_MAX, ORG_BYTES_MAX, ORGS_MAX, SECRETS_MAX, check};
+pub use directory::{Directory, LiveOrg, Secrets};
 pub use fault::Fault;
 pub use follow::BUCKET;
 pub use hours::{Day, Opening};
-pub use live::{Directory, Live, LiveOrg, Secrets};
-pub use model::{Branch, Channel, ChannelKind, Org, Setting, SourceConfig};
+pub use live::Live;
+pub use model::{Branch, Calendar, Channel, ChannelKind, Greeting, Org, Setting, SourceConfig, Variable};
 pub use secrets::{NotAReference, SecretRef};
+pub use vendor::LiveVendor;

@@ -3,7 +3,6 @@
 //! Refuses to wait: a lookup reads memory. A change of an org or of a `file:` secret is live within a second.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,8 +13,6 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use bus::Bus;
-use contract::{OrgId, Source};
-use secrecy::SecretString;
 use tokio::{
     sync::watch,
     task::spawn_blocking,
@@ -24,81 +21,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    directory::{Directory, references},
     draft::Orgs,
     follow::follow,
-    model::{Org, SourceConfig},
-    secrets::{SecretRef, Vault},
     snapshot,
+    vault::Vault,
 };
 
 /// How often `file:` secrets are read again: half of the second in which a change must be live.
 const REREAD: Duration = Duration::from_millis(500);
-
-/// All orgs at one moment. Never changes; ask [`Live::directory`] again for a newer one.
-#[derive(Debug, Default)]
-pub struct Directory {
-    orgs: HashMap<OrgId, LiveOrg>,
-}
-
-/// An org and the secrets of its sources.
-#[derive(Debug)]
-pub struct LiveOrg {
-    /// The org.
-    pub org: Arc<Org>,
-    secrets: BTreeMap<String, Vec<SecretString>>,
-    /// Sources of which not every secret could be read.
-    incomplete: BTreeSet<String>,
-}
-
-/// What a source's requests for an org can be verified with.
-#[derive(Debug)]
-pub enum Secrets<'a> {
-    /// The org does not name this source.
-    NotConfigured,
-    /// It names the source, but none of its secrets could be read yet: nothing can be verified, so nothing may be refused for good.
-    Unreadable,
-    /// At least one, newest first; all are valid.
-    Readable {
-        /// The secrets.
-        secrets: &'a [SecretString],
-        /// Whether these are all: if not, what none of them signed may still be authentic.
-        complete: bool,
-    },
-}
-
-impl Directory {
-    /// The org of this id, if there is one.
-    #[must_use]
-    pub fn org(&self, id: &OrgId) -> Option<&LiveOrg> {
-        self.orgs.get(id)
-    }
-
-    fn new(orgs: &Orgs, vault: &Vault) -> Self {
-        let live = |org: &Arc<Org>| {
-            let known = |references: &[SecretRef]| references.iter().filter_map(|r| vault.get(r).cloned()).collect();
-            let secrets: BTreeMap<String, Vec<SecretString>> =
-                org.sources.iter().map(|(name, source)| (name.clone(), known(&source.secrets))).collect();
-            let lacks = |(name, source): (&String, &SourceConfig)| {
-                (secrets[name].len() < source.secrets.len()).then(|| name.clone())
-            };
-            let incomplete = org.sources.iter().filter_map(lacks).collect();
-            LiveOrg { org: org.clone(), secrets, incomplete }
-        };
-        Self { orgs: orgs.iter().map(|(id, org)| (id.clone(), live(org))).collect() }
-    }
-}
-
-impl LiveOrg {
-    /// What requests of this source are verified with.
-    #[must_use]
-    pub fn secrets(&self, source: Source) -> Secrets<'_> {
-        match self.secrets.get(source.as_str()).map(Vec::as_slice) {
-            None => Secrets::NotConfigured,
-            Some([]) => Secrets::Unreadable,
-            Some(secrets) => Secrets::Readable { secrets, complete: !self.incomplete.contains(source.as_str()) },
-        }
-    }
-}
 
 /// What is known of the orgs before their secrets are read.
 #[derive(Clone, Default)]
@@ -193,14 +124,15 @@ impl Publisher {
             let (vault, set) = (self.vault.clone(), orgs.clone());
             let made = spawn_blocking(move || {
                 let mut vault = vault.lock().unwrap_or_else(PoisonError::into_inner);
-                let wanted: BTreeSet<_> =
-                    set.values().flat_map(|org| org.sources.values()).flat_map(|s| s.secrets.clone()).collect();
-                (vault.read(&wanted) || moved).then(|| Directory::new(&set, &vault))
+                if moved {
+                    vault.want(set.values().flat_map(|org| references(org)));
+                }
+                (vault.read() || moved).then(|| Directory::new(&set, &vault))
             });
             match made.await {
                 Ok(Some(directory)) => {
                     #[expect(clippy::cast_precision_loss, reason = "ten thousand orgs at most")]
-                    metrics::gauge!("offhook_orgs_loaded").set(directory.orgs.len() as f64);
+                    metrics::gauge!("offhook_orgs_loaded").set(directory.len() as f64);
                     self.shared.directory.store(Some(Arc::new(directory)));
                     self.published = Some(orgs);
                 }
@@ -223,12 +155,14 @@ impl Drop for Publisher {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{collections::BTreeMap, fs};
 
+    use contract::Source;
     use secrecy::ExposeSecret;
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::{directory::Secrets, model::Org};
 
     /// The secrets of the org `demo` for Retell, or the name of why there are none.
     fn secrets(live: &Live) -> Vec<String> {
@@ -293,5 +227,33 @@ mod tests {
         drop(sender);
         publisher.await.unwrap();
         assert!(!live.is_current());
+    }
+
+    #[tokio::test]
+    async fn a_vendors_rotated_secret_is_live_without_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let org = serde_json::json!({
+            "id": "demo", "name": "Demo", "vendors": {"zep": {"token": format!("file:{}", path.display())}},
+        });
+        let org: Arc<Org> = Arc::new(serde_json::from_value(org).unwrap());
+        let orgs = Arc::new(BTreeMap::from([(org.id.clone(), org)]));
+        let (sender, receiver) = watch::channel(Known { orgs: Some(orgs), current: true });
+        let live = Live(Arc::default());
+        let mut publisher = Publisher::new(live.0.clone(), receiver);
+        publisher.publish().await;
+        let token = || {
+            let directory = live.directory().unwrap();
+            let vendor = directory.org(&"demo".parse().unwrap()).unwrap().vendor("zep").unwrap();
+            vendor.secret("token").map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(token(), None);
+        for rotated in ["first", "second"] {
+            fs::write(&path, rotated).unwrap();
+            publisher.publish().await;
+            assert_eq!(token().as_deref(), Some(rotated));
+        }
+        assert!(live.directory().unwrap().org(&"demo".parse().unwrap()).unwrap().vendor("mem0").is_none());
+        drop(sender);
     }
 }

@@ -49,6 +49,18 @@ pub struct Branch {
     /// Openings of single dates, instead of that weekday's; none means closed.
     #[serde(default)]
     pub exceptions: BTreeMap<NaiveDate, Vec<Opening>>,
+    /// Where its appointments are kept; without one it books none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
+}
+
+/// A calendar at one of the org's vendors, written `VENDOR:ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    /// Who keeps it: `highlevel` or `calcom`. The org names this vendor.
+    pub vendor: String,
+    /// Its id there; visible ASCII that may stand in a URL.
+    pub id: String,
 }
 
 /// An address that reaches a branch.
@@ -60,6 +72,53 @@ pub struct Channel {
     pub address: String,
     /// The id of the branch it reaches.
     pub branch: String,
+    /// For a phone or an agent: milliseconds an answer may take, 50 to 5000. Without it the service's own default holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// For a phone or an agent: what its prompt expects beside the variables that every answer has, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Variable>,
+    /// For a phone or an agent: its first words.
+    #[serde(default, skip_serializing_if = "Greeting::is_silent")]
+    pub greeting: Greeting,
+}
+
+/// A variable that a channel adds to its answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its value while nothing else gives one.
+    pub default: String,
+    /// Longest value, in characters, 1 to 10,000; see [`Variable::chars_max`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<usize>,
+}
+
+impl Variable {
+    /// Longest value, in characters, of a variable that does not say: a paragraph.
+    pub const CHARS_MAX: usize = 500;
+
+    /// Longest value, in characters.
+    #[must_use]
+    pub fn chars_max(&self) -> usize {
+        self.max.unwrap_or(Self::CHARS_MAX)
+    }
+}
+
+/// The first words of a channel, with `{variable}` wherever a variable's value is to stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// To a caller we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
+    /// To a caller we do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+impl Greeting {
+    fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What sort of address a channel has.
@@ -89,6 +148,11 @@ impl ChannelKind {
             Self::Whatsapp => "whatsapp",
             Self::Webhook => "webhook",
         }
+    }
+
+    /// Whether somebody speaks here and waits for an answer: the kinds that have a deadline, variables and a greeting.
+    pub(crate) fn is_spoken(self) -> bool {
+        matches!(self, Self::Phone | Self::Agent)
     }
 
     /// Whether an address of this kind means the same thing whoever asks. The others are names inside an org's own URL.

@@ -1,9 +1,8 @@
-//! References to secrets, and the values they stand for.
+//! References to secrets, and how the values they stand for are read.
 //!
 //! Refuses a secret written out in place of its reference, and never prints a value.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::File,
     io::{self, Read},
@@ -11,11 +10,21 @@ use std::{
     str::FromStr,
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::base_url::NotABaseUrl;
 
 /// Longest secret, in bytes: PEM keys fit, a wrong path to a log file does not.
 const SECRET_BYTES_MAX: u64 = 4 * 1024;
+
+/// Fields of a vendor with such a name, or a name that ends in `_` and such a name, hold a secret reference.
+const SECRET_FIELDS: [&str; 5] = ["token", "api_key", "secret", "secret_key", "password"];
+
+/// Whether a vendor's field of this name holds a secret reference.
+pub(crate) fn holds_secret(field: &str) -> bool {
+    SECRET_FIELDS.iter().any(|name| field.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+}
 
 /// Where a secret is: `env:NAME`, read at start, or `file:/absolute/path`, read again when it changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +56,8 @@ pub(crate) enum SecretError {
     TooLong,
     #[error("it is not UTF-8")]
     NotText,
+    #[error("it {0}")]
+    NotABaseUrl(#[from] NotABaseUrl),
 }
 
 impl FromStr for SecretRef {
@@ -92,7 +103,7 @@ impl fmt::Display for SecretRef {
 
 impl SecretRef {
     /// Reads the secret now. Blocks on the disk.
-    fn read(&self) -> Result<SecretString, SecretError> {
+    pub(crate) fn read(&self) -> Result<SecretString, SecretError> {
         let text = match self {
             Self::Env(name) => read_env(name)?,
             Self::File(path) => read_file(path)?,
@@ -127,76 +138,16 @@ fn read_file(path: &Path) -> Result<String, SecretError> {
     Ok(text)
 }
 
-/// The secrets in use, as last read.
-#[derive(Default)]
-pub(crate) struct Vault {
-    held: BTreeMap<SecretRef, Held>,
-}
-
-#[derive(Default)]
-struct Held {
-    value: Option<SecretString>,
-    /// The last reading failed and that was logged.
-    failing: bool,
-}
-
-impl Vault {
-    /// Reads what is wanted: files each time, variables once; forgets the rest. Says whether any value is another than before.
-    /// A file that was read once and now can't be keeps its last value, so a slip of the hand refuses nobody: a secret is
-    /// withdrawn in orgs.toml, not by deleting its file. Blocks on the disk.
-    pub(crate) fn read(&mut self, wanted: &BTreeSet<SecretRef>) -> bool {
-        self.held.retain(|reference, _| wanted.contains(reference));
-        let mut changed = false;
-        for reference in wanted {
-            let held = self.held.entry(reference.clone()).or_default();
-            let settled = matches!(reference, SecretRef::Env(_)) && (held.value.is_some() || held.failing);
-            if !settled {
-                changed |= held.take(reference);
-            }
-        }
-        changed
-    }
-
-    pub(crate) fn get(&self, reference: &SecretRef) -> Option<&SecretString> {
-        self.held.get(reference)?.value.as_ref()
-    }
-}
-
-impl Held {
-    /// Reads the secret; whether it is another than before.
-    fn take(&mut self, reference: &SecretRef) -> bool {
-        match reference.read() {
-            Ok(new) => {
-                let same = self.value.as_ref().is_some_and(|old| old.expose_secret() == new.expose_secret());
-                self.failing = false;
-                self.value = Some(new);
-                !same
-            }
-            Err(error) => {
-                if !self.failing {
-                    let kept = if self.value.is_some() { "its last value stays in use" } else { "it verifies nothing" };
-                    tracing::warn!(secret.reference = %reference, "secret {reference} can't be read: {error}; {kept}");
-                    metrics::counter!("offhook_orgs_faults_total", "of" => "secret").increment(1);
-                }
-                self.failing = true;
-                false
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use secrecy::ExposeSecret;
 
     use super::*;
 
     fn file(path: &Path) -> SecretRef {
         SecretRef::File(path.to_owned())
-    }
-
-    fn held(vault: &Vault, reference: &SecretRef) -> Option<String> {
-        vault.get(reference).map(|secret| secret.expose_secret().to_owned())
     }
 
     #[test]
@@ -242,28 +193,5 @@ mod tests {
         fs::write(&path, "x".repeat(4097)).unwrap();
         assert!(matches!(file(&path).read(), Err(SecretError::TooLong)));
         assert!(matches!(SecretRef::Env("OFFHOOK_TEST_NOT_SET".into()).read(), Err(SecretError::NotSet)));
-    }
-
-    #[test]
-    fn a_rotated_file_is_seen_and_a_lost_one_keeps_its_last_value() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        let reference = file(&path);
-        let wanted = BTreeSet::from([reference.clone()]);
-        let mut vault = Vault::default();
-        assert!(!vault.read(&wanted));
-        assert_eq!(held(&vault, &reference), None);
-        fs::write(&path, "one").unwrap();
-        assert!(vault.read(&wanted));
-        assert!(!vault.read(&wanted));
-        fs::write(&path, "two").unwrap();
-        assert!(vault.read(&wanted));
-        for lost in [|path: &Path| fs::write(path, ""), |path: &Path| fs::remove_file(path)] {
-            lost(&path).unwrap();
-            assert!(!vault.read(&wanted));
-            assert_eq!(held(&vault, &reference).as_deref(), Some("two"));
-        }
-        assert!(!vault.read(&BTreeSet::new()));
-        assert_eq!(held(&vault, &reference), None);
     }
 }

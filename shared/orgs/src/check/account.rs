@@ -1,0 +1,99 @@
+//! What the values of `[org.source.NAME]` and `[org.vendor.NAME]` mean: whoever calls us, and whom we call.
+//!
+//! Refuses secrets that are no references and never repeats one; of the vendors it knows by their fields it refuses fields
+//! without a meaning and misses those they need.
+
+use std::collections::BTreeMap;
+
+use super::Checker;
+use crate::{
+    base_url::BaseUrl,
+    entry::{Lined, SourceEntry, VendorEntry},
+    model::{Setting, SourceConfig},
+    secrets::{NotAReference, SecretRef, holds_secret},
+};
+
+/// Most secrets of one source: each unsigned request costs one hash per secret.
+pub const SECRETS_MAX: usize = 16;
+
+/// Who may call us. More than this version has URLs for, so that a file can be ready before its services are. `api` is the
+/// org's own code, which asks and sends no events.
+const SOURCES: [&str; 7] = ["retell", "elevenlabs", "whatsapp", "calcom", "highlevel", "webhook", "api"];
+/// Whom we call.
+const VENDORS: [&str; 7] = ["highlevel", "zep", "mem0", "langfuse", "calcom", "hubspot", "anthropic"];
+/// The vendors that are known by their fields; what the others mean is not judged yet.
+const ACCOUNTS: [Account; 4] = [
+    Account { vendor: "highlevel", needed: &["token", "location_id"], optional: &[] },
+    Account { vendor: "zep", needed: &["token"], optional: &[] },
+    Account { vendor: "mem0", needed: &["token"], optional: &[] },
+    Account {
+        vendor: "langfuse",
+        needed: &["public_key", "secret_key"],
+        optional: &["prompt_known", "prompt_unknown", "label"],
+    },
+];
+
+/// The fields of an account, all of them texts. Every vendor may have a `base_url` beside them.
+struct Account {
+    vendor: &'static str,
+    needed: &'static [&'static str],
+    optional: &'static [&'static str],
+}
+
+impl Account {
+    fn of(vendor: &str) -> Option<&'static Self> {
+        ACCOUNTS.iter().find(|account| account.vendor == vendor)
+    }
+
+    fn fields(&self) -> Vec<&'static str> {
+        self.needed.iter().chain(self.optional).copied().chain(["base_url"]).collect()
+    }
+}
+
+impl Checker<'_> {
+    pub(super) fn source(&mut self, entry: &SourceEntry) -> Option<(String, SourceConfig)> {
+        self.known(&entry.place, &entry.name, "source", &SOURCES);
+        let written = entry.secrets.as_ref()?;
+        if written.is_empty() || written.len() > SECRETS_MAX {
+            let problem = format!("has {} references, not 1 to {SECRETS_MAX}", written.len());
+            self.faults.add(entry.place.line, entry.place.field("secrets"), problem);
+        }
+        let secrets =
+            written.iter().filter_map(|text| self.parsed::<SecretRef>(&entry.place, "secrets", text)).collect();
+        Some((entry.name.clone(), SourceConfig { secrets }))
+    }
+
+    pub(super) fn vendor(&mut self, entry: &VendorEntry) -> Option<(String, BTreeMap<String, Setting>)> {
+        self.known(&entry.place, &entry.name, "vendor", &VENDORS);
+        let account = Account::of(&entry.name);
+        for (field, setting) in &entry.settings {
+            if let Some(problem) = setting_fault(account, field, &setting.value) {
+                self.faults.add(setting.line, entry.place.field(field), problem);
+            }
+        }
+        for field in account.map_or(&[][..], |account| account.needed) {
+            if !entry.settings.iter().any(|(written, _)| written == field) {
+                let problem = format!("is missing; an account at {} needs it", entry.name);
+                self.faults.astray(entry.place.line, entry.place.field(field), problem);
+            }
+        }
+        let plain = |(field, setting): &(String, Lined<Setting>)| (field.clone(), setting.value.clone());
+        Some((entry.name.clone(), entry.settings.iter().map(plain).collect()))
+    }
+}
+
+/// What is wrong with one setting of a vendor; never says its value.
+fn setting_fault(account: Option<&Account>, field: &str, setting: &Setting) -> Option<String> {
+    if let Some(account) = account.filter(|account| !account.fields().contains(&field)) {
+        let fields = account.fields().join(", ");
+        return Some(format!("is not a field of {}; here: {fields}", account.vendor));
+    }
+    match setting {
+        Setting::Text(text) if field == "base_url" => text.parse::<BaseUrl>().err().map(|error| error.to_string()),
+        Setting::Text(text) if holds_secret(field) => text.parse::<SecretRef>().err().map(|error| error.to_string()),
+        _ if holds_secret(field) => Some(NotAReference.to_string()),
+        Setting::Text(text) => (account.is_some() && text.trim().is_empty())
+            .then(|| "is empty: write it or leave the field out".to_owned()),
+        _ => (account.is_some() || field == "base_url").then(|| "should be a text".to_owned()),
+    }
+}

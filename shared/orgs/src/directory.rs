@@ -1,0 +1,191 @@
+//! All orgs at one moment, with what could be read of their secrets.
+//!
+//! Refuses to tell a source without secrets from one whose secrets can't be read as the same thing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use contract::{OrgId, Source};
+use secrecy::SecretString;
+
+use crate::{
+    draft::Orgs,
+    model::{Branch, Channel, ChannelKind, Org, SourceConfig},
+    secrets::SecretRef,
+    vault::{Need, Vault},
+    vendor::{self, Account, LiveVendor},
+};
+
+/// The source whose secrets are the keys of an org's own code.
+const API: &str = "api";
+
+/// All orgs at one moment. Never changes; ask [`crate::Live::directory`] again for a newer one.
+#[derive(Debug, Default)]
+pub struct Directory {
+    orgs: HashMap<OrgId, LiveOrg>,
+}
+
+/// An org with the secrets of its sources and vendors.
+#[derive(Debug)]
+pub struct LiveOrg {
+    /// The org.
+    pub org: Arc<Org>,
+    secrets: BTreeMap<String, Vec<SecretString>>,
+    /// Sources of which not every secret could be read.
+    incomplete: BTreeSet<String>,
+    accounts: BTreeMap<String, Account>,
+}
+
+/// What a source's requests for an org can be verified with.
+#[derive(Debug)]
+pub enum Secrets<'a> {
+    /// The org does not name this source.
+    NotConfigured,
+    /// It names the source, but none of its secrets could be read yet: nothing can be verified, so nothing may be refused for good.
+    Unreadable,
+    /// At least one, newest first; all are valid.
+    Readable {
+        /// The secrets.
+        secrets: &'a [SecretString],
+        /// Whether these are all: if not, what none of them signed may still be authentic.
+        complete: bool,
+    },
+}
+
+impl Directory {
+    /// The org of this id, if there is one.
+    #[must_use]
+    pub fn org(&self, id: &OrgId) -> Option<&LiveOrg> {
+        self.orgs.get(id)
+    }
+
+    pub(crate) fn new(orgs: &Orgs, vault: &Vault) -> Self {
+        Self { orgs: orgs.iter().map(|(id, org)| (id.clone(), LiveOrg::new(org, vault))).collect() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.orgs.len()
+    }
+}
+
+impl LiveOrg {
+    fn new(org: &Arc<Org>, vault: &Vault) -> Self {
+        let known = |references: &[SecretRef]| references.iter().filter_map(|r| vault.get(r).cloned()).collect();
+        let secrets: BTreeMap<String, Vec<SecretString>> =
+            org.sources.iter().map(|(name, source)| (name.clone(), known(&source.secrets))).collect();
+        let lacks = |(name, source): (&String, &SourceConfig)| {
+            (secrets[name].len() < source.secrets.len()).then(|| name.clone())
+        };
+        let incomplete = org.sources.iter().filter_map(lacks).collect();
+        let accounts =
+            org.vendors.iter().map(|(name, settings)| (name.clone(), Account::new(settings, vault))).collect();
+        Self { org: org.clone(), secrets, incomplete, accounts }
+    }
+
+    /// What requests of this source are verified with.
+    #[must_use]
+    pub fn secrets(&self, source: Source) -> Secrets<'_> {
+        self.secrets_of(source.as_str())
+    }
+
+    /// What the requests of the org's own code bear. Not a [`Source`], as it asks and sends no events.
+    #[must_use]
+    pub fn api_keys(&self) -> Secrets<'_> {
+        self.secrets_of(API)
+    }
+
+    fn secrets_of(&self, source: &str) -> Secrets<'_> {
+        match self.secrets.get(source).map(Vec::as_slice) {
+            None => Secrets::NotConfigured,
+            Some([]) => Secrets::Unreadable,
+            Some(secrets) => Secrets::Readable { secrets, complete: !self.incomplete.contains(source) },
+        }
+    }
+
+    /// The org's account with this vendor, if it names one.
+    #[must_use]
+    pub fn vendor(&self, name: &str) -> Option<LiveVendor<'_>> {
+        Some(LiveVendor::new(self.org.vendors.get(name)?, self.accounts.get(name)?))
+    }
+
+    /// The channel of this address, if the org has it. A phone's address is its number in E.164.
+    #[must_use]
+    pub fn channel(&self, kind: ChannelKind, address: &str) -> Option<&Channel> {
+        self.org.channels.iter().find(|channel| channel.kind == kind && channel.address == address)
+    }
+
+    /// The branch of this id, if the org has it.
+    #[must_use]
+    pub fn branch(&self, id: &str) -> Option<&Branch> {
+        self.org.branches.iter().find(|branch| branch.id == id)
+    }
+}
+
+/// Everything of an org that the vault has to read, and what for.
+pub(crate) fn references(org: &Org) -> impl Iterator<Item = (SecretRef, Need)> {
+    let of_sources = org.sources.iter().flat_map(|(name, source)| {
+        let need = if name == API { Need::Serve } else { Need::Verify };
+        source.secrets.iter().map(move |reference| (reference.clone(), need))
+    });
+    of_sources.chain(org.vendors.values().flat_map(vendor::references))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn live(json: serde_json::Value, vault: &Vault) -> LiveOrg {
+        LiveOrg::new(&Arc::new(serde_json::from_value(json).unwrap()), vault)
+    }
+
+    #[test]
+    fn channels_and_branches_are_found_by_what_names_them() {
+        let channel = |kind: &str, branch: &str| serde_json::json!({"kind": kind, "address": "a", "branch": branch});
+        let org = serde_json::json!({
+            "id": "demo", "name": "Demo",
+            "branches": [{"id": "main", "time_zone": "UTC"}, {"id": "east", "time_zone": "Asia/Tokyo"}],
+            "channels": [channel("agent", "main"), channel("webhook", "east")],
+        });
+        let org = live(org, &Vault::default());
+        assert_eq!(org.channel(ChannelKind::Webhook, "a").unwrap().branch, "east");
+        assert_eq!(org.channel(ChannelKind::Agent, "a").unwrap().branch, "main");
+        assert!(org.channel(ChannelKind::Agent, "b").is_none());
+        assert!(org.channel(ChannelKind::Phone, "a").is_none());
+        assert_eq!(org.branch("east").unwrap().time_zone, chrono_tz::Asia::Tokyo);
+        assert!(org.branch("west").is_none());
+    }
+
+    #[test]
+    fn api_keys_are_their_own_and_told_from_none() {
+        let with = |sources: serde_json::Value, vault: &Vault| {
+            live(serde_json::json!({"id": "demo", "name": "Demo", "sources": sources}), vault)
+        };
+        let api = || serde_json::json!({"api": {"secrets": ["env:NEW", "env:OLD"]}});
+        let none = with(serde_json::json!({"retell": {"secrets": ["env:NEW"]}}), &Vault::holding(&[("env:NEW", "1")]));
+        assert!(matches!(none.api_keys(), Secrets::NotConfigured));
+        assert!(matches!(with(api(), &Vault::default()).api_keys(), Secrets::Unreadable));
+        let old = with(api(), &Vault::holding(&[("env:OLD", "1")]));
+        assert!(matches!(old.api_keys(), Secrets::Readable { secrets: [_], complete: false }));
+        let both = with(api(), &Vault::holding(&[("env:OLD", "1"), ("env:NEW", "2")]));
+        let Secrets::Readable { secrets, complete: true } = both.api_keys() else { panic!("both can be read") };
+        assert_eq!(secrets.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(), ["2", "1"], "newest first");
+        assert!(matches!(both.secrets(Source::RETELL), Secrets::NotConfigured));
+    }
+
+    #[test]
+    fn each_reference_is_read_for_what_it_is_needed_for() {
+        let org: Org = serde_json::from_value(serde_json::json!({
+            "id": "demo", "name": "Demo",
+            "sources": {"api": {"secrets": ["env:API"]}, "retell": {"secrets": ["env:RETELL"]}},
+            "vendors": {"zep": {"token": "env:ZEP"}},
+        }))
+        .unwrap();
+        let asked: Vec<_> = references(&org).map(|(reference, need)| (reference.to_string(), need)).collect();
+        let expected = [("env:API", Need::Serve), ("env:RETELL", Need::Verify), ("env:ZEP", Need::Serve)];
+        assert_eq!(asked, expected.map(|(reference, need)| (reference.to_owned(), need)));
+    }
+}
