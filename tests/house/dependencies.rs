@@ -11,6 +11,7 @@ const SHARED: &[(&str, &[&str])] = &[
     ("bus", &["contract"]),
     ("postgres", &["contract"]),
     ("cache", &["contract"]),
+    ("vendors", &["contract", "cache"]),
     ("context", &["contract", "bus", "cache"]),
     ("orgs", &["contract", "bus", "postgres"]),
     ("runtime", &[]),

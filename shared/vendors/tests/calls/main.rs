@@ -1,0 +1,11 @@
+//! Calls to vendors against a listener on loopback: the discipline that all share, and what each vendor is sent and says.
+
+mod discipline;
+mod double;
+mod highlevel;
+mod langfuse;
+mod mem0;
+mod metrics;
+mod secrets;
+mod trace;
+mod zep;
