@@ -12,7 +12,7 @@ const SHARED: &[(&str, &[&str])] = &[
     ("postgres", &["contract"]),
     ("cache", &["contract"]),
     ("vendors", &["contract", "cache"]),
-    ("context", &["contract", "bus", "cache"]),
+    ("context", &["contract", "bus", "cache", "orgs", "vendors"]),
     ("orgs", &["contract", "bus", "postgres"]),
     ("runtime", &[]),
     ("servers", &[]),

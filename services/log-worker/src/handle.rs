@@ -103,7 +103,10 @@ impl Verb for LogWorker {
 impl<'a> Record<'a> {
     /// What can't be decoded is recorded as an event and nothing more; a better decoder can be run over the archive.
     fn decode(event: &'a Event) -> Self {
-        let Envelope { kind, subject, time, .. } = &event.envelope;
+        let Envelope { kind, subject, time, source, .. } = &event.envelope;
+        if *source != Source::RETELL {
+            return Self { event, call: None };
+        }
         let call = match (retell::decode(*kind, &event.body), subject) {
             (Ok(Decoded::Call(facts)), Some(call_id)) => {
                 let stamp = Stamp(retell::rank(*kind), time.timestamp_millis(), event.key.as_uuid());

@@ -10,7 +10,7 @@ use runtime::{
     exit_code,
 };
 
-use crate::{cache, dead, dev, load, orgs_file, output::Output, private, services, setup, simulate, status};
+use crate::{cache, dead, dev, load, orgs_file, output::Output, private, ring, services, setup, simulate, status};
 
 /// Offhook picks up the phone for your webhooks.
 #[derive(Parser)]
@@ -110,6 +110,8 @@ enum Orgs {
 
 #[derive(Subcommand)]
 enum Simulate {
+    /// Ask who is calling, as Retell does while the line rings
+    Ring(ring::Ring),
     /// Send one call, signed as Retell signs, and follow it
     Call(simulate::Call),
     /// Send many calls at a given rate, and count in Postgres what became of them
@@ -159,6 +161,7 @@ impl Command {
             Self::Orgs(Orgs::Apply { file, broker, database }) => {
                 setup::apply_orgs(&file, &broker.nats_url, &database.database_url, output).await?;
             }
+            Self::Simulate(Simulate::Ring(ring)) => ring.run(output).await?,
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,

@@ -21,13 +21,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     output::Output,
-    private,
+    private, ring,
     services::{Service, run_all},
-    setup, simulate,
+    setup,
+    simulate::{self, Line},
 };
 
-/// The demo org's key; made anew at each start unless it is set.
+/// The demo org's secrets: what its calls are signed with, what its own code shows, what its vendors want. Made anew at each
+/// start unless they are set.
 const DEMO_KEY: &str = "DEMO_RETELL_API_KEY";
+const DEMO_API_KEY: &str = "DEMO_API_KEY";
+const DEMO_VENDOR_TOKEN: &str = "DEMO_VENDOR_TOKEN";
 /// The demo org, as a file like any other.
 const DEMO_ORGS: &str = include_str!("../../../orgs.demo.toml");
 /// Ports tried after the wanted one.
@@ -56,13 +60,24 @@ pub(crate) struct Dev {
     /// The key that the demo org's calls are signed with
     #[arg(long, env = DEMO_KEY, hide_env_values = true)]
     demo_key: Option<String>,
+    /// The key that the demo org's own code shows
+    #[arg(long, env = DEMO_API_KEY, hide_env_values = true)]
+    demo_api_key: Option<String>,
+    /// What the demo org shows its vendors; the sandbox takes anything
+    #[arg(long, env = DEMO_VENDOR_TOKEN, hide_env_values = true)]
+    demo_vendor_token: Option<String>,
+    #[command(flatten)]
+    cache: ::cache::Settings,
 }
 
 impl Dev {
     pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
-        let Some(key) = self.demo_key.clone().filter(|key| !key.is_empty()) else {
-            return exit_code("offhook", Err(restart_with_key()));
+        let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token]
+            .map(|secret| secret.clone().filter(|s| !s.is_empty()));
+        let [Some(key), Some(api_key), Some(_)] = secrets.clone() else {
+            return exit_code("offhook", Err(restart_with(secrets)));
         };
+        let key = Keys { retell: key, api: api_key };
         let run = || -> anyhow::Result<()> {
             let _telemetry = Telemetry::start(logs, "offhook", "warn")?;
             let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -71,7 +86,7 @@ impl Dev {
         exit_code("offhook", run())
     }
 
-    async fn serve(self, key: String, output: Output) -> anyhow::Result<()> {
+    async fn serve(self, key: Keys, output: Output) -> anyhow::Result<()> {
         let servers = private::start("dev", self.fresh).await?;
         let runtime = Runtime::default();
         let served = signalled(&runtime.shutdown, self.serve_on(&servers, runtime.clone(), key, output)).await;
@@ -79,19 +94,23 @@ impl Dev {
         servers.stop().await.and(served)
     }
 
-    async fn serve_on(self, servers: &Servers, runtime: Runtime, key: String, output: Output) -> anyhow::Result<()> {
-        let orgs_file = servers.state_dir().join("orgs.toml");
-        std::fs::write(&orgs_file, DEMO_ORGS).context("the demo orgs.toml can't be written")?;
-        prepare(servers, &orgs_file, output).await?;
+    async fn serve_on(self, servers: &Servers, runtime: Runtime, key: Keys, output: Output) -> anyhow::Result<()> {
         let listen = free(self.listen, output).await?;
         let admin_listen = free(self.admin_listen, output).await?;
         let sandbox_listen = free(self.sandbox_listen, output).await?;
+        let orgs_file = servers.state_dir().join("orgs.toml");
+        // The sandbox's port is not known before: what the file takes from the environment is written out.
+        let orgs = DEMO_ORGS.replace("env:OFFHOOK_SANDBOX_URL", &format!("http://{sandbox_listen}"));
+        std::fs::write(&orgs_file, orgs).context("the demo orgs.toml can't be written")?;
+        prepare(servers, &orgs_file, output).await?;
         let broker = Broker { nats_url: servers.nats_url.clone() };
         let database = Database { database_url: servers.database_url.clone() };
-        let of_worker = worker::Servers { broker: broker.clone(), database };
+        let of_worker = worker::Servers { broker: broker.clone(), database: database.clone() };
+        let cache = ::cache::Settings { redis_url: Some(servers.redis_url.clone()), ..self.cache.clone() };
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let services = vec![
-            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker }),
+            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker: broker.clone() }),
+            Service::Answer(answer::Config { listen, orgs_snapshot: None, broker, database, cache }),
             Service::LogWorker(log_worker::Config {
                 archive_days: log_worker::ARCHIVE_DAYS,
                 servers: of_worker.clone(),
@@ -115,7 +134,7 @@ impl Dev {
     }
 
     /// Waits until the services are ready, says where they are, and sends the demo call.
-    async fn show(&self, servers: &Servers, runtime: &Runtime, key: &str, output: Output) -> anyhow::Result<()> {
+    async fn show(&self, servers: &Servers, runtime: &Runtime, key: &Keys, output: Output) -> anyhow::Result<()> {
         let ready = async {
             while !runtime.health.report().0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -131,12 +150,11 @@ impl Dev {
         write_env(servers, &url, &admin_url, &sandbox_url, key)?;
         output.line(format_args!("offhook ready {url}"));
         if !self.no_demo {
-            output.line("\nA caller hangs up at Demo Dental, and Retell tells us:");
-            demo_call(servers, &url, key).run(output).await?;
+            self.story(servers, &url, key, output).await?;
         }
         output.line(format_args!(
             "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  vendors   {sandbox_url}/_sandbox/state\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
-             \nSend more: . .offhook/env; {itself} simulate call\nStop with Ctrl-C.",
+             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call\nStop with Ctrl-C.",
             servers.database_url,
             servers.nats_url,
             servers.redis_url,
@@ -146,32 +164,48 @@ impl Dev {
     }
 }
 
-/// Starts this program again with a demo key in its environment: the demo org's secret is a reference to it, and a
-/// process can't safely change its own environment.
-fn restart_with_key() -> anyhow::Error {
-    let key = format!("key_demo_{}", uuid::Uuid::new_v4().simple());
+impl Dev {
+    /// One caller, from ringing to hanging up.
+    async fn story(&self, servers: &Servers, url: &str, key: &Keys, output: Output) -> anyhow::Result<()> {
+        let line = Line {
+            url: url.to_owned(),
+            org: "demo".to_owned(),
+            secret: key.retell.clone(),
+            from: "+15005550006".to_owned(),
+            to: "+15005550001".to_owned(),
+            agent: "agent_demo".to_owned(),
+        };
+        output.line(
+            "\nA caller rings at Demo Dental, and Retell asks who it is. Nothing is cached; the vendors are simulated:",
+        );
+        ring::Ring { line: line.clone(), show: true }.run(output).await?;
+        output.line("\nThe caller rings again:");
+        ring::Ring { line: line.clone(), show: false }.run(output).await?;
+        output.line("\nThe caller hangs up, and Retell tells us:");
+        let (nats_url, database_url) = (Some(servers.nats_url.clone()), Some(servers.database_url.clone()));
+        simulate::Call { line, turns: 12, nats_url, database_url }.run(output).await
+    }
+}
+
+/// The demo org's secrets that commands need.
+struct Keys {
+    retell: String,
+    api: String,
+}
+
+/// Starts this program again with all demo secrets in its environment: the demo org's file refers to them, and a process can't
+/// safely change its own environment.
+fn restart_with(secrets: [Option<String>; 3]) -> anyhow::Error {
+    let made = |secret: Option<String>| secret.unwrap_or_else(|| format!("key_demo_{}", uuid::Uuid::new_v4().simple()));
     let itself = std::env::current_exe().unwrap_or_else(|_| "offhook".into());
-    Command::new(itself).args(std::env::args_os().skip(1)).env(DEMO_KEY, key).exec().into()
+    let names = [DEMO_KEY, DEMO_API_KEY, DEMO_VENDOR_TOKEN];
+    Command::new(itself).args(std::env::args_os().skip(1)).envs(names.into_iter().zip(secrets.map(made))).exec().into()
 }
 
 async fn prepare(servers: &Servers, orgs_file: &Path, output: Output) -> anyhow::Result<()> {
     setup::migrate(&servers.database_url, output).await?;
     setup::apply_streams(&servers.nats_url, 1, output).await?;
     setup::apply_orgs(orgs_file, &servers.nats_url, &servers.database_url, output).await
-}
-
-fn demo_call(servers: &Servers, url: &str, key: &str) -> simulate::Call {
-    simulate::Call {
-        url: url.to_owned(),
-        org: "demo".to_owned(),
-        secret: key.to_owned(),
-        from: "+15005550006".to_owned(),
-        to: "+15005550001".to_owned(),
-        agent: "agent_demo".to_owned(),
-        turns: 12,
-        nats_url: Some(servers.nats_url.clone()),
-        database_url: Some(servers.database_url.clone()),
-    }
 }
 
 /// The wanted address, or the same with the next free port.
@@ -189,7 +223,7 @@ async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> 
 }
 
 /// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells.
-fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, key: &str) -> anyhow::Result<()> {
+fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, key: &Keys) -> anyhow::Result<()> {
     let state = servers.state_dir();
     let first = state.file_name().is_some_and(|slot| slot == "dev");
     let path = if first { state.with_file_name("env") } else { state.join("env") };
@@ -201,7 +235,8 @@ fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, k
         ("DATABASE_URL", database),
         ("REDIS_URL", redis),
         ("OFFHOOK_SANDBOX_URL", sandbox_url),
-        (DEMO_KEY, key),
+        (DEMO_KEY, &key.retell),
+        (DEMO_API_KEY, &key.api),
     ];
     let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
     std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))

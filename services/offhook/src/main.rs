@@ -10,6 +10,7 @@ mod orgs_file;
 mod output;
 mod place;
 mod private;
+mod ring;
 mod services;
 mod setup;
 mod simulate;

@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 pub(crate) enum Name {
     /// Webhooks in.
     Ingress,
+    /// Live calls answered.
+    Answer,
     /// Events, calls and contacts in Postgres.
     LogWorker,
     /// Exact daily figures in Postgres.
@@ -23,6 +25,7 @@ pub(crate) enum Name {
 /// A service with its configuration, ready to run.
 pub(crate) enum Service {
     Ingress(ingress::Config),
+    Answer(answer::Config),
     LogWorker(log_worker::Config),
     MetricsWorker(metrics_worker::Config),
     Sandbox(sandbox::Config),
@@ -36,6 +39,7 @@ impl Service {
         }
         match name {
             Name::Ingress => read().map(Self::Ingress),
+            Name::Answer => read().map(Self::Answer),
             Name::LogWorker => read().map(Self::LogWorker),
             Name::MetricsWorker => read().map(Self::MetricsWorker),
             Name::Sandbox => read().map(Self::Sandbox),
@@ -45,6 +49,7 @@ impl Service {
     fn check(&self) -> Vec<String> {
         match self {
             Self::Ingress(config) => config.check(),
+            Self::Answer(config) => config.check(),
             Self::LogWorker(config) => config.check(),
             Self::MetricsWorker(config) => config.check(),
             Self::Sandbox(config) => config.check(),
@@ -54,6 +59,7 @@ impl Service {
     fn name(&self) -> &'static str {
         match self {
             Self::Ingress(_) => ingress::NAME,
+            Self::Answer(_) => answer::NAME,
             Self::LogWorker(_) => log_worker::NAME,
             Self::MetricsWorker(_) => metrics_worker::NAME,
             Self::Sandbox(_) => sandbox::NAME,
@@ -63,6 +69,7 @@ impl Service {
     async fn run(self, runtime: Runtime) -> anyhow::Result<()> {
         match self {
             Self::Ingress(config) => ingress::run(config, runtime).await,
+            Self::Answer(config) => answer::run(config, runtime).await,
             Self::LogWorker(config) => log_worker::run(config, runtime).await,
             Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
             Self::Sandbox(config) => sandbox::run(config, runtime).await,

@@ -13,12 +13,12 @@ use sources::retell::{Lifecycle, SIGNATURE_HEADER, sign};
 use crate::{journey, output::Output};
 
 /// One request; what Retell waits, too.
-const REQUEST_MAX: Duration = Duration::from_secs(10);
+pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(10);
 
-/// Settings of `simulate call`.
+/// Who calls whom, as Retell would tell us.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Call {
-    /// Where the ingress is
+pub(crate) struct Line {
+    /// Where ingress and answer are
     #[arg(long, env = "OFFHOOK_URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
     /// Whose call
@@ -36,6 +36,13 @@ pub(crate) struct Call {
     /// Which agent answers
     #[arg(long, default_value = "agent_demo")]
     pub(crate) agent: String,
+}
+
+/// Settings of `simulate call`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Call {
+    #[command(flatten)]
+    pub(crate) line: Line,
     /// Turns of the conversation, 7 s and about 0.5 KB each
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) turns: u32,
@@ -82,10 +89,10 @@ impl Call {
             );
         }
         if let Some(bus) = &bus {
-            journey::show_event(bus, &self.org, &call.call_id, output).await?;
+            journey::show_event(bus, &self.line.org, &call.call_id, output).await?;
         }
         if let Some(pool) = &pool {
-            journey::show_row(pool, &self.org, &call.call_id, began, output).await?;
+            journey::show_row(pool, &self.line.org, &call.call_id, began, output).await?;
         }
         Ok(())
     }
@@ -93,17 +100,17 @@ impl Call {
     fn lifecycle(&self) -> Lifecycle {
         Lifecycle {
             call_id: format!("call_{}", uuid::Uuid::now_v7().simple()),
-            agent_id: self.agent.clone(),
+            agent_id: self.line.agent.clone(),
             direction: Direction::Inbound,
-            from_number: self.from.clone(),
-            to_number: self.to.clone(),
+            from_number: self.line.from.clone(),
+            to_number: self.line.to.clone(),
             started_at: Utc::now() - Duration::from_secs(u64::from(self.turns) * 7),
             turns: self.turns,
         }
     }
 
     fn endpoint(&self) -> String {
-        format!("{}/v1/{}/retell/events", self.url.trim_end_matches('/'), self.org)
+        format!("{}/v1/{}/retell/events", self.line.url.trim_end_matches('/'), self.line.org)
     }
 
     /// Sends the call's events one after the other; each must be acknowledged.
@@ -112,7 +119,8 @@ impl Call {
         let mut sent = Vec::new();
         for (event, body) in call.events() {
             let (bytes, began) = (body.len(), Instant::now());
-            let request = client.post(self.endpoint()).header(SIGNATURE_HEADER, sign(&self.secret, &body, Utc::now()));
+            let request =
+                client.post(self.endpoint()).header(SIGNATURE_HEADER, sign(&self.line.secret, &body, Utc::now()));
             let request = request.header("content-type", "application/json").body(body);
             let response = request.send().await.with_context(|| format!("{event} not delivered"))?;
             let ack_ms = began.elapsed().as_secs_f64() * 1000.0;

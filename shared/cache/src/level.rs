@@ -2,8 +2,8 @@
 
 use crate::entry::Generation;
 
-/// Where a value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// Where a value came from; the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// This process's own copy.
@@ -14,6 +14,19 @@ pub enum Level {
     Postgres,
     /// It was loaded.
     Origin,
+}
+
+impl Level {
+    /// Its name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::Origin => "origin",
+        }
+    }
 }
 
 /// What a read found.

@@ -3,11 +3,26 @@
 //! Whoever reads, refreshes or invalidates does it through here, so keys, tags and shapes exist once. Refuses to decide what is
 //! said to a caller: that is the answer's business.
 
+mod accounts;
+mod appointments;
 mod broadcast;
 mod contact;
+mod crm_contact;
 mod kinds;
+mod library;
+mod loaders;
+mod memory;
+mod prompt;
+mod slots;
 pub mod tags;
 
+pub use accounts::{Accounts, PromptName, Prompts};
+pub use appointments::Appointment;
 pub use broadcast::{Announcer, hear};
 pub use contact::{Contact, ContactFacts};
+pub use crm_contact::CrmContact;
 pub use kinds::KINDS;
+pub use library::Library;
+pub use memory::Memory;
+pub use prompt::Prompt;
+pub use slots::{DAYS, Slots};

@@ -45,6 +45,8 @@ macro_rules! event_types {
 }
 
 event_types! {
+    /// Written by the answer service: it was asked about a caller. Makes no call and counts none.
+    CallInbound = Call."inbound",
     /// The call connected.
     CallStarted = Call."started",
     /// The call is over, or never connected.

@@ -71,7 +71,7 @@ impl fmt::Display for OrgId {
     }
 }
 
-/// Who made an event: a provider that calls us, or one of our own workers. A subject token of at most 32 bytes.
+/// Who made an event: a provider that calls us, or one of our own services. A subject token of at most 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source(&'static str);
 
@@ -80,14 +80,16 @@ impl Source {
     pub const RETELL: Self = Self("retell");
     /// Our own log-worker, once its rows are committed.
     pub const LOG_WORKER: Self = Self("log-worker");
+    /// Our own answer service, of each live call it has answered.
+    pub const ANSWER: Self = Self("answer");
 
     /// Every source there is; a name outside this list is refused.
-    pub const ALL: [Self; 2] = [Self::RETELL, Self::LOG_WORKER];
+    pub const ALL: [Self; 3] = [Self::RETELL, Self::LOG_WORKER, Self::ANSWER];
 
-    /// Whether it is one of our own services, telling what follows from an event.
+    /// Whether it is one of our own services.
     #[must_use]
     pub fn is_ours(self) -> bool {
-        self == Self::LOG_WORKER
+        matches!(self, Self::LOG_WORKER | Self::ANSWER)
     }
 
     /// The name as written in subjects, tables and metrics.

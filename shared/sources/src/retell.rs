@@ -4,11 +4,13 @@
 //! is, is an event, understood or not.
 
 mod decode;
+mod inbound;
 mod lifecycle;
 mod name;
 mod signature;
 
 pub use decode::{Decoded, decode, rank};
+pub use inbound::{Inbound, inbound};
 pub use lifecycle::Lifecycle;
 pub use name::name;
 pub use signature::{SIGNATURE_HEADER, WINDOW_MS, sign, verify};

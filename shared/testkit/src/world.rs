@@ -176,6 +176,41 @@ impl World {
         (service, url)
     }
 
+    /// Starts answer in this process and waits until it is ready; where it is, too.
+    pub async fn answer(&self) -> (Service, String) {
+        let config = answer::Config {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            orgs_snapshot: None,
+            broker: Broker { nats_url: self.nats.url() },
+            database: Database { database_url: self.database_url.clone() },
+            cache: self.cache_settings(),
+        };
+        let service = Service::start(|runtime| answer::run(config, runtime));
+        let url = service.url(answer::NAME).await;
+        until("answer is ready", async || service.objections().is_empty().then_some(())).await;
+        (service, url)
+    }
+
+    /// The cache of this world, as a service's settings; patient, as machines that test are busy.
+    #[must_use]
+    pub fn cache_settings(&self) -> cache::Settings {
+        cache::Settings {
+            redis_url: Some(self.redis.url()),
+            mode: cache::Mode::On,
+            memory_mib: 8,
+            operation_ms: 1_000,
+            lives: Vec::new(),
+        }
+    }
+
+    /// Starts the vendors in this process; where they are, too.
+    pub async fn sandbox(&self) -> (Service, String) {
+        let config = sandbox::Config { listen: "127.0.0.1:0".parse().expect("an address") };
+        let service = Service::start(|runtime| sandbox::run(config, runtime));
+        let url = service.url(sandbox::NAME).await;
+        (service, url)
+    }
+
     /// Starts log-worker in this process.
     #[must_use]
     pub fn log_worker(&self) -> Service {

@@ -1,0 +1,170 @@
+//! One answer: gathered until the deadline, built, and told to the log.
+//!
+//! The same for a hit and for a miss, for a caller we know and for one we don't: same variables, same event.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::http::HeaderName;
+use bytes::Bytes;
+use chrono::Utc;
+use chrono_tz::Tz;
+use context::{Accounts, Slots};
+use contract::{Envelope, EventType, Source};
+use metrics::counter;
+use orgs::LiveOrg;
+use serde_json::{Value, json};
+use sources::retell::Inbound;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    caller::Call,
+    gather::{Gathered, Question},
+    handle::Context,
+    variables::{Situation, variables},
+};
+
+/// How long an answer may take, unless its channel says otherwise.
+const DEADLINE: Duration = Duration::from_millis(300);
+/// How each part went, as browsers' developer tools show it (W3C Server Timing).
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker {
+    /// Retell, while the line rings.
+    Retell,
+    /// The org's own code.
+    Api,
+}
+
+/// What is told.
+pub(crate) struct Answer {
+    /// Comes back in the call's own events, so that they can be joined with this answer.
+    pub(crate) id: String,
+    pub(crate) variables: BTreeMap<String, String>,
+    gathered: Gathered,
+    took: Duration,
+    /// Nobody was asked: we don't know whose call it is.
+    neutral: bool,
+}
+
+/// Answers a question of this org.
+pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked: &Inbound, begun: Instant) -> Answer {
+    let call = Call::new(org, asker, asked);
+    let mut answer = Answer::neutral(begun);
+    if call.is_ours {
+        let deadline = call.channel.and_then(|channel| channel.deadline_ms).map_or(DEADLINE, Duration::from_millis);
+        let accounts = Accounts::of(org);
+        let question = Question {
+            org: &org.org.id,
+            accounts: &accounts,
+            phone: call.phone.as_ref(),
+            slots: call.branch.and_then(|branch| Slots::of(branch, Utc::now())),
+            zone: call.branch.map_or(Tz::UTC, |branch| branch.time_zone),
+            begun,
+            deadline: begun + deadline,
+        };
+        answer.gathered = question.gather(&context.library).await;
+        answer.neutral = false;
+        answer.variables = variables(&Situation {
+            business_name: &org.org.name,
+            branch: call.branch,
+            channel: call.channel,
+            phone: call.phone.as_ref(),
+            now: Utc::now(),
+            gathered: &answer.gathered,
+        });
+    } else {
+        counter!("offhook_answer_strange_numbers_total").increment(1);
+    }
+    answer.took = begun.elapsed();
+    answer.tell(context, org, asker, asked, &call);
+    answer
+}
+
+impl Answer {
+    /// What is told when nothing can be known: every name with its default.
+    pub(crate) fn neutral(begun: Instant) -> Self {
+        let gathered = Gathered::default();
+        let nobody = Situation {
+            business_name: "",
+            branch: None,
+            channel: None,
+            phone: None,
+            now: Utc::now(),
+            gathered: &gathered,
+        };
+        let variables = variables(&nobody);
+        let id = Uuid::now_v7().simple().to_string();
+        Self { id, variables, gathered, took: begun.elapsed(), neutral: true }
+    }
+
+    /// How it went, in one word.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self { neutral: true, .. } => "neutral",
+            _ if self.gathered.missing().is_empty() => "whole",
+            _ => "degraded",
+        }
+    }
+
+    /// The header that says how long each part took.
+    pub(crate) fn timing(&self) -> [(HeaderName, String); 1] {
+        let ms = |took: Duration| took.as_secs_f64() * 1_000.0;
+        let parts = self.gathered.reports().into_iter();
+        let parts = parts.map(|part| format!("{};dur={:.2};desc=\"{}\"", part.name, ms(part.took), part.from));
+        let all = parts.chain(std::iter::once(format!("total;dur={:.2}", ms(self.took))));
+        [(SERVER_TIMING, all.collect::<Vec<_>>().join(", "))]
+    }
+
+    /// The whole of it, for the org's own code.
+    pub(crate) fn as_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "variables": self.variables,
+            "degraded": self.gathered.missing(),
+            "parts": self.parts(),
+        })
+    }
+
+    fn parts(&self) -> Value {
+        let parts = self.gathered.reports().into_iter().map(|part| {
+            let ms = part.took.as_secs_f64() * 1_000.0;
+            (part.name.to_owned(), json!({ "from": part.from, "ms": ms, "why": part.why }))
+        });
+        Value::Object(parts.collect())
+    }
+
+    /// The event that says so.
+    fn tell(&self, context: &Context, org: &LiveOrg, asker: Asker, asked: &Inbound, call: &Call<'_>) {
+        let now = Utc::now();
+        let body = json!({
+            "offhook_id": self.id,
+            "asked_by": match asker { Asker::Retell => "retell", Asker::Api => "api" },
+            "call_id": asked.call_id,
+            "from_number": asked.from_number,
+            "to_number": asked.to_number,
+            "agent_id": asked.agent_id,
+            "contact_phone": call.phone,
+            "branch": call.branch.map(|branch| &branch.id),
+            "known": self.gathered.is_known(),
+            "degraded": self.gathered.missing(),
+            "parts": self.parts(),
+            "answer_ms": self.took.as_secs_f64() * 1_000.0,
+        });
+        let envelope = Envelope {
+            org: org.org.id.clone(),
+            source: Source::ANSWER,
+            channel: String::new(),
+            id: format!("call_inbound:{}", self.id),
+            kind: EventType::CallInbound,
+            subject: Some(self.id.clone()),
+            time: now,
+            received_at: now,
+            content_type: "application/json".to_owned(),
+            fault: None,
+        };
+        context.emitter.emit(envelope, Bytes::from(body.to_string()));
+    }
+}

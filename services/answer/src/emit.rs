@@ -1,0 +1,57 @@
+//! `call.inbound` events, published beside the answer and never before it.
+//!
+//! A bounded number waits for the broker; what does not fit is dropped and counted.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Bus;
+use bytes::Bytes;
+use contract::Envelope;
+use metrics::counter;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+/// Events that wait for the broker at once.
+const WAITING_MAX: usize = 1024;
+/// What shutdown waits for them.
+const FINISH_MAX: Duration = Duration::from_secs(5);
+
+/// Publishes in the background. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Emitter {
+    bus: Bus,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl Emitter {
+    pub(crate) fn new(bus: Bus) -> Self {
+        Self { bus, places: Arc::new(Semaphore::new(WAITING_MAX)), tasks: TaskTracker::new() }
+    }
+
+    /// Publishes when the broker takes it, within the time that any publish has.
+    pub(crate) fn emit(&self, envelope: Envelope, body: Bytes) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            counter!("offhook_answer_events_lost_total", "why" => "too_many_waiting").increment(1);
+            return;
+        };
+        let bus = self.bus.clone();
+        let publish = async move {
+            if let Err(error) = bus.publish(&envelope, body).await {
+                tracing::warn!(event.id = envelope.id, %error, "event of an answer is lost");
+                counter!("offhook_answer_events_lost_total", "why" => "broker").increment(1);
+            }
+            drop(place);
+        };
+        self.tasks.spawn(publish.in_current_span());
+    }
+
+    /// Waits for what is under way.
+    pub(crate) async fn finish(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(FINISH_MAX, self.tasks.wait()).await.is_err() {
+            tracing::warn!(limit_s = FINISH_MAX.as_secs(), "events of answers were cut off by shutdown");
+        }
+    }
+}

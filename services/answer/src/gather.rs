@@ -1,0 +1,185 @@
+//! The parts of an answer, loaded at the same time, each until the deadline and no longer.
+//!
+//! What comes too late is not lost: its load goes on in the cache, and the next answer finds it. Refuses to wait past the
+//! deadline, and to hide what is missing.
+
+use std::{sync::Arc, time::Duration};
+
+use cache::{Level, LoadError, Read};
+use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
+use context::{Accounts, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots};
+use contract::{OrgId, PhoneNumber};
+use tokio::time::{Instant, timeout_at};
+
+/// What an answer is made of, as far as it was there in time.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) contact: Part<ContactFacts>,
+    pub(crate) crm: Part<CrmContact>,
+    pub(crate) memory: Part<Memory>,
+    pub(crate) slots: Part<Vec<DateTime<FixedOffset>>>,
+    pub(crate) appointments: Part<Vec<Appointment>>,
+    pub(crate) prompt_known: Part<Prompt>,
+    pub(crate) prompt_unknown: Part<Prompt>,
+}
+
+/// One part of an answer.
+#[derive(Debug)]
+pub(crate) struct Part<T> {
+    state: State<T>,
+    /// From the question to this part.
+    took: Duration,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    /// There was nobody to ask, or no reason to.
+    Unasked,
+    /// There is none, and that is known.
+    Absent(Level),
+    /// Here.
+    Here(Arc<T>, Level),
+    /// Not here in time, or not at all, and why.
+    Missing(String),
+}
+
+/// How a part went, for people.
+pub(crate) struct Report {
+    pub(crate) name: &'static str,
+    pub(crate) took: Duration,
+    /// Where it came from: `process`, `redis`, `postgres`, `origin`; or `missing`.
+    pub(crate) from: &'static str,
+    pub(crate) why: Option<String>,
+}
+
+/// Who is asked about, and where.
+pub(crate) struct Question<'a> {
+    pub(crate) org: &'a OrgId,
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) phone: Option<&'a PhoneNumber>,
+    /// Whose free slots; none without a calendar.
+    pub(crate) slots: Option<Slots>,
+    /// The branch's clock.
+    pub(crate) zone: Tz,
+    pub(crate) begun: Instant,
+    pub(crate) deadline: Instant,
+}
+
+impl Question<'_> {
+    /// Asks for everything at once; back at the deadline at the latest.
+    pub(crate) async fn gather(&self, library: &Library) -> Gathered {
+        let prompts = self.accounts.prompts();
+        let (known, unknown) = (prompts.as_ref().map(|p| &p.known), prompts.as_ref().map(|p| &p.unknown));
+        let ((contact, crm), memory, slots, appointments, prompt_known, prompt_unknown) = tokio::join!(
+            self.caller(library),
+            self.part(async { library.memory(self.accounts, self.org, self.phone?).await }),
+            self.slots(library),
+            self.part(async { library.appointments(self.accounts, self.org, self.phone?, self.zone).await }),
+            self.part(async { library.prompt(self.accounts, self.org, known?).await }),
+            self.part(async { library.prompt(self.accounts, self.org, unknown?).await }),
+        );
+        Gathered { contact, crm, memory, slots, appointments, prompt_known, prompt_unknown }
+    }
+
+    /// Who is calling: from our own tables, and from the CRM if those know no name.
+    async fn caller(&self, library: &Library) -> (Part<ContactFacts>, Part<CrmContact>) {
+        let contact = self.part(async { Some(library.contact(self.org, self.phone?).await) }).await;
+        if contact.value().is_some_and(|contact| contact.name.is_some()) {
+            return (contact, Part::default());
+        }
+        let crm = self.part(async { library.crm_contact(self.accounts, self.org, self.phone?).await }).await;
+        (contact, crm)
+    }
+
+    async fn slots(&self, library: &Library) -> Part<Vec<DateTime<FixedOffset>>> {
+        let asked = async {
+            let slots = self.slots.as_ref()?;
+            Some(library.slots(self.accounts, self.org, slots).await?.map(|(all, from)| Read {
+                value: Some(Arc::new(all)),
+                from,
+                age: Duration::ZERO,
+                stale: false,
+            }))
+        };
+        self.part(asked).await
+    }
+
+    /// One part, until the deadline. `None`: there is nobody to ask.
+    async fn part<T>(&self, asked: impl Future<Output = Option<Result<Read<T>, LoadError>>>) -> Part<T> {
+        let state = match timeout_at(self.deadline, asked).await {
+            Ok(None) => State::Unasked,
+            Ok(Some(Ok(Read { value: Some(value), from, .. }))) => State::Here(value, from),
+            Ok(Some(Ok(Read { value: None, from, .. }))) => State::Absent(from),
+            Ok(Some(Err(error))) => State::Missing(error.to_string()),
+            Err(_) => State::Missing("not in time".to_owned()),
+        };
+        Part { state, took: self.begun.elapsed() }
+    }
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self { state: State::Unasked, took: Duration::ZERO }
+    }
+}
+
+impl<T> Part<T> {
+    /// The value, if it is here.
+    pub(crate) fn value(&self) -> Option<&T> {
+        match &self.state {
+            State::Here(value, _) => Some(value),
+            State::Unasked | State::Absent(_) | State::Missing(_) => None,
+        }
+    }
+
+    /// How it went; `None` for what nobody was asked.
+    fn report(&self, name: &'static str) -> Option<Report> {
+        let (from, why) = match &self.state {
+            State::Unasked => return None,
+            State::Here(_, level) | State::Absent(level) => (level.as_str(), None),
+            State::Missing(why) => ("missing", Some(why.clone())),
+        };
+        Some(Report { name, took: self.took, from, why })
+    }
+}
+
+impl Gathered {
+    /// Whether the caller is somebody.
+    pub(crate) fn is_known(&self) -> bool {
+        self.crm.value().is_some() || self.contact.value().is_some_and(|contact| contact.total_calls > 0)
+    }
+
+    /// The caller's name.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let own = self.contact.value().and_then(|contact| contact.name.as_deref());
+        own.or_else(|| self.crm.value().and_then(|contact| contact.name.as_deref())).filter(|name| !name.is_empty())
+    }
+
+    /// The prompt for this caller.
+    pub(crate) fn prompt(&self) -> Option<&str> {
+        self.prompt_part().value().map(|prompt| prompt.text.as_str())
+    }
+
+    fn prompt_part(&self) -> &Part<Prompt> {
+        if self.is_known() { &self.prompt_known } else { &self.prompt_unknown }
+    }
+
+    /// The names of the parts that are not here.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        self.reports().into_iter().filter(|report| report.from == "missing").map(|report| report.name).collect()
+    }
+
+    /// How each part went that somebody was asked for.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        let all = [
+            self.contact.report("contact"),
+            self.crm.report("crm"),
+            self.memory.report("memory"),
+            self.slots.report("slots"),
+            self.appointments.report("appointments"),
+            self.prompt_part().report("prompt"),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}

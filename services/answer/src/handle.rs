@@ -1,0 +1,164 @@
+//! The verb: answer a question about a caller, from the request to the body, one step per line.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, header::AUTHORIZATION},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use chrono::Utc;
+use context::Library;
+use contract::{OrgId, Source};
+use metrics::histogram;
+use orgs::{Directory, Live, LiveOrg, Secrets};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use sources::retell::{self, Inbound};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    answer::{Answer, Asker, answer},
+    emit::Emitter,
+    refusal::Refusal,
+};
+
+/// The longest question, in bytes.
+const QUESTION_BYTES_MAX: usize = 64 * 1024;
+/// From the end of the headers to the end of the question.
+const QUESTION_MAX: Duration = Duration::from_secs(2);
+
+/// What every answer needs.
+pub(crate) struct Context {
+    pub(crate) orgs: Live,
+    pub(crate) library: Library,
+    pub(crate) emitter: Emitter,
+}
+
+pub(crate) fn router(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/v1/{org}/retell/inbound", post(retell_inbound))
+        .route("/v1/{org}/callers/{phone}", get(callers))
+        .with_state(context)
+}
+
+/// Retell asks while the line rings.
+async fn retell_inbound(
+    State(context): State<Arc<Context>>,
+    Path(org): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let begun = Instant::now();
+    let answered: Result<(Answer, Inbound), Refusal> = async {
+        let body = read(body).await?;
+        let asked = retell::inbound(&body);
+        let directory = context.orgs.directory();
+        let answer = match find(&context.orgs, directory.as_deref(), &org)? {
+            Some(org) if signed(org, &headers, &body)? => answer(&context, org, Asker::Retell, &asked, begun).await,
+            _ => Answer::neutral(begun),
+        };
+        Ok((answer, asked))
+    }
+    .await;
+    count("retell_inbound", begun, answered.as_ref().map(|(answer, _)| answer));
+    match answered {
+        Ok((answer, asked)) => (answer.timing(), Json(asked.answer(&answer.variables, &answer.id))).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// What the org's own code says in the query.
+#[derive(Deserialize)]
+struct CallersQuery {
+    /// The number that was called.
+    to: Option<String>,
+}
+
+/// The org's own code asks.
+async fn callers(
+    State(context): State<Arc<Context>>,
+    Path((org, phone)): Path<(String, String)>,
+    query: Result<Query<CallersQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let begun = Instant::now();
+    let answered: Result<Answer, Refusal> = async {
+        let to_number = query.ok().and_then(|Query(query)| query.to);
+        let mut asked = Inbound::default();
+        (asked.from_number, asked.to_number) = (Some(phone), to_number);
+        let directory = context.orgs.directory();
+        Ok(match find(&context.orgs, directory.as_deref(), &org)? {
+            Some(org) if keyed(org, &headers)? => answer(&context, org, Asker::Api, &asked, begun).await,
+            _ => Answer::neutral(begun),
+        })
+    }
+    .await;
+    count("caller", begun, answered.as_ref());
+    match answered {
+        Ok(answer) => (answer.timing(), Json(answer.as_json())).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The whole question. What is too long or too slow can't have been signed by anyone we know.
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let read = timeout(QUESTION_MAX, to_bytes(body, QUESTION_BYTES_MAX)).await;
+    read.ok().and_then(Result::ok).ok_or(Refusal::BadSignature)
+}
+
+/// The org of this id; `None` while that can't be known.
+fn find<'d>(orgs: &Live, directory: Option<&'d Directory>, id: &str) -> Result<Option<&'d LiveOrg>, Refusal> {
+    let id: OrgId = id.parse().map_err(|_| Refusal::UnknownOrg)?;
+    match directory.map(|directory| directory.org(&id)) {
+        // A snapshot may be older than the org.
+        Some(None) if orgs.is_current() => Err(Refusal::UnknownOrg),
+        known => Ok(known.flatten()),
+    }
+}
+
+/// Whether Retell signed these bytes; `false` while that can't be known.
+fn signed(org: &LiveOrg, headers: &HeaderMap, body: &[u8]) -> Result<bool, Refusal> {
+    let (secrets, complete) = match org.secrets(Source::RETELL) {
+        Secrets::NotConfigured => return Err(Refusal::UnknownOrg),
+        Secrets::Unreadable => return Ok(false),
+        Secrets::Readable { secrets, complete } => (secrets, complete),
+    };
+    let header = headers.get(retell::SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
+    match retell::verify(secrets.iter().map(|secret| secret.expose_secret()), header, body, Utc::now()) {
+        Ok(_) => Ok(true),
+        Err(sources::Refusal::StaleSignature) => Err(Refusal::StaleSignature),
+        // The secret that can't be read here may be the one that signed.
+        Err(sources::Refusal::BadSignature) if !complete => Ok(false),
+        Err(sources::Refusal::BadSignature) => Err(Refusal::BadSignature),
+    }
+}
+
+/// Whether the org's own key was shown; `false` while that can't be known.
+fn keyed(org: &LiveOrg, headers: &HeaderMap) -> Result<bool, Refusal> {
+    let (secrets, complete) = match org.api_keys() {
+        Secrets::NotConfigured => return Err(Refusal::Unauthorized),
+        Secrets::Unreadable => return Ok(false),
+        Secrets::Readable { secrets, complete } => (secrets, complete),
+    };
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let shown = shown.ok_or(Refusal::Unauthorized)?;
+    // Every key is tried, so that the time taken does not tell which one is near.
+    let known = secrets
+        .iter()
+        .fold(false, |known, key| known | verify_slices_are_equal(key.expose_secret().as_bytes(), shown).is_ok());
+    if known || !complete { Ok(known) } else { Err(Refusal::Unauthorized) }
+}
+
+fn count(kind: &'static str, begun: Instant, answered: Result<&Answer, &Refusal>) {
+    let outcome = match answered {
+        Ok(answer) => answer.outcome(),
+        Err(refusal) => refusal.code(),
+    };
+    histogram!("offhook_answer_seconds", "kind" => kind, "outcome" => outcome).record(begun.elapsed());
+}

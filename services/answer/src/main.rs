@@ -1,0 +1,7 @@
+//! The `offhook-answer` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main::<answer::Config, _>(answer::NAME, answer::Config::check, answer::run)
+}

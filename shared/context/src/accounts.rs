@@ -1,0 +1,107 @@
+//! An org's accounts at its vendors, as far as they can be used now.
+//!
+//! A vendor that is not named, or whose secret can't be read, is not asked.
+
+use contract::OrgId;
+use orgs::{LiveOrg, LiveVendor};
+use vendors::{highlevel, langfuse, mem0, zep};
+
+/// Which version of a prompt is asked for, unless the org says otherwise.
+const LABEL: &str = "production";
+
+/// Whom can be asked on behalf of an org.
+#[derive(Debug, Clone, Default)]
+pub struct Accounts {
+    pub(crate) highlevel: Option<highlevel::Account>,
+    pub(crate) memory: Option<MemoryAccount>,
+    pub(crate) langfuse: Option<langfuse::Account>,
+    prompts: Option<Prompts>,
+}
+
+/// Where an org's memories are: Zep, or mem0 if there is no Zep.
+#[derive(Debug, Clone)]
+pub(crate) enum MemoryAccount {
+    Zep(zep::Account),
+    Mem0(mem0::Account),
+}
+
+/// Which prompts an org's agents speak by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompts {
+    /// The one for callers we know.
+    pub known: PromptName,
+    /// The one for everybody else.
+    pub unknown: PromptName,
+}
+
+/// A prompt by name and label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptName {
+    /// Its name at the vendor.
+    pub name: String,
+    /// Which of its versions.
+    pub label: String,
+}
+
+impl Accounts {
+    /// Of this org, as it is now.
+    #[must_use]
+    pub fn of(live: &LiveOrg) -> Self {
+        let org = &live.org.id;
+        let zep = live.vendor("zep").and_then(|vendor| zep_account(org, &vendor)).map(MemoryAccount::Zep);
+        let mem0 = || live.vendor("mem0").and_then(|vendor| mem0_account(org, &vendor)).map(MemoryAccount::Mem0);
+        let langfuse = live.vendor("langfuse");
+        Self {
+            highlevel: live.vendor("highlevel").and_then(|vendor| highlevel_account(org, &vendor)),
+            memory: zep.or_else(mem0),
+            langfuse: langfuse.as_ref().and_then(|vendor| langfuse_account(org, vendor)),
+            prompts: langfuse.as_ref().and_then(prompts),
+        }
+    }
+
+    /// The prompts, if the org has any.
+    #[must_use]
+    pub fn prompts(&self) -> Option<&Prompts> {
+        self.prompts.as_ref()
+    }
+}
+
+fn prompts(vendor: &LiveVendor<'_>) -> Option<Prompts> {
+    let label = vendor.text("label").unwrap_or(LABEL);
+    let named = |name: &str| PromptName { name: name.to_owned(), label: label.to_owned() };
+    let unknown = vendor.text("prompt_unknown").or_else(|| vendor.text("prompt_known"))?;
+    let known = vendor.text("prompt_known").unwrap_or(unknown);
+    Some(Prompts { known: named(known), unknown: named(unknown) })
+}
+
+fn highlevel_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<highlevel::Account> {
+    Some(highlevel::Account {
+        org: org.clone(),
+        base_url: base_url(vendor, highlevel::BASE_URL),
+        token: vendor.secret("token")?.clone(),
+        location_id: vendor.text("location_id")?.to_owned(),
+    })
+}
+
+fn zep_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<zep::Account> {
+    let (base_url, api_key) = (base_url(vendor, zep::BASE_URL), vendor.secret("token")?.clone());
+    Some(zep::Account { org: org.clone(), base_url, api_key })
+}
+
+fn mem0_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<mem0::Account> {
+    let (base_url, api_key) = (base_url(vendor, mem0::BASE_URL), vendor.secret("token")?.clone());
+    Some(mem0::Account { org: org.clone(), base_url, api_key })
+}
+
+fn langfuse_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<langfuse::Account> {
+    Some(langfuse::Account {
+        org: org.clone(),
+        base_url: base_url(vendor, langfuse::BASE_URL),
+        public_key: vendor.text("public_key")?.to_owned(),
+        secret_key: vendor.secret("secret_key")?.clone(),
+    })
+}
+
+fn base_url(vendor: &LiveVendor<'_>, usual: &str) -> String {
+    vendor.base_url().unwrap_or_else(|| usual.to_owned())
+}

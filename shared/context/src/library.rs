@@ -1,0 +1,130 @@
+//! The readers: each thing a call needs to know, through the cache, with its loader.
+//!
+//! Whoever reads, refreshes or prewarms does it through here, so there is one loader and one shape for each kind. Nobody to
+//! ask is `None`; a loader that fails is an error and is never kept.
+
+use std::sync::Arc;
+
+use cache::{Cache, Level, LoadError, Loaded, Read};
+use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
+use contract::{OrgId, PhoneNumber};
+use futures_util::{FutureExt as _, future::join_all};
+use sqlx::PgPool;
+use vendors::Vendors;
+
+use crate::{
+    Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt, accounts::PromptName,
+    appointments::AppointmentsOf, crm_contact::CrmContactOf, loaders, memory::MemoryOf, prompt::PromptOf, slots::Slots,
+};
+
+/// What one thing's reader gets; `None` when there is nobody to ask.
+type Asked<T> = Option<Result<Read<T>, LoadError>>;
+
+/// Everything that can be known about a call. Cheap to clone.
+#[derive(Clone)]
+pub struct Library {
+    cache: Cache,
+    pool: PgPool,
+    vendors: Vendors,
+}
+
+impl Library {
+    /// Over this cache and these origins.
+    #[must_use]
+    pub fn new(cache: Cache, pool: PgPool, vendors: Vendors) -> Self {
+        Self { cache, pool, vendors }
+    }
+
+    /// Who is calling, by our own tables.
+    ///
+    /// # Errors
+    /// When it had to be loaded and could not be.
+    pub async fn contact(&self, org: &OrgId, phone: &PhoneNumber) -> Result<Read<ContactFacts>, LoadError> {
+        let contact = Contact { org: org.clone(), phone: phone.clone() };
+        self.cache.get(&contact, contact.clone().load(self.pool.clone())).await
+    }
+
+    /// Who is calling, by the CRM.
+    pub async fn crm_contact(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<CrmContact> {
+        let account = accounts.highlevel.clone()?;
+        let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
+        Some(self.cache.get(&kind, loaders::crm_contact(self.vendors.clone(), account, phone.clone())).await)
+    }
+
+    /// What the caller said before.
+    pub async fn memory(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<Memory> {
+        let account = accounts.memory.clone()?;
+        let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
+        Some(self.cache.get(&kind, loaders::memory(self.vendors.clone(), account, phone.clone())).await)
+    }
+
+    /// The caller's appointments, read on the clock of `zone` where the vendor names no offset. The CRM's contact is asked for
+    /// first, unless it is cached.
+    pub async fn appointments(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        phone: &PhoneNumber,
+        zone: Tz,
+    ) -> Asked<Vec<Appointment>> {
+        let account = accounts.highlevel.clone()?;
+        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone() };
+        let (library, accounts) = (self.clone(), accounts.clone());
+        let (org, phone) = (org.clone(), phone.clone());
+        let load = async move {
+            match library.crm_contact(&accounts, &org, &phone).await {
+                None | Some(Ok(Read { value: None, .. })) => Loaded::Found(Vec::new()),
+                Some(Ok(Read { value: Some(contact), .. })) => {
+                    loaders::appointments(library.vendors, account, contact.id.clone(), zone).await
+                }
+                Some(Err(error)) => Loaded::Failed(error.into()),
+            }
+        };
+        Some(self.cache.get(&kind, load).await)
+    }
+
+    /// A prompt of the org's agents.
+    pub async fn prompt(&self, accounts: &Accounts, org: &OrgId, name: &PromptName) -> Asked<Prompt> {
+        let account = accounts.langfuse.clone()?;
+        let kind = PromptOf { org: org.clone(), prompt: name.clone() };
+        Some(self.cache.get(&kind, loaders::prompt(self.vendors.clone(), account, name.clone())).await)
+    }
+
+    /// The free slots of the next [`DAYS`](crate::DAYS) days in order, and the farthest that any day came from. Days that
+    /// have to be loaded are loaded by one request.
+    pub async fn slots(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        slots: &Slots,
+    ) -> Option<Result<(Vec<DateTime<FixedOffset>>, Level), LoadError>> {
+        let account = accounts.highlevel.clone().filter(|_| slots.calendar.vendor == "highlevel")?;
+        // Begins when the first day needs it, and is shared by all that do.
+        let range = loaders::slots(self.vendors.clone(), account, slots.clone()).boxed().shared();
+        let days = slots.days(org).into_iter().map(|day| {
+            let range = range.clone();
+            let date = day.day;
+            let load = async move {
+                match range.await {
+                    Ok(days) => Loaded::Found(days.get(&date).cloned().unwrap_or_default()),
+                    Err(error) => Loaded::Failed(Arc::clone(&error).into()),
+                }
+            };
+            async move { self.cache.get(&day, load).await }
+        });
+        let mut all = Vec::new();
+        let mut from = Level::Process;
+        for day in join_all(days).await {
+            match day {
+                Ok(read) => {
+                    from = from.max(read.from);
+                    all.extend(read.value.iter().flat_map(|day| day.iter().copied()));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        all.sort_unstable();
+        Some(Ok((all, from)))
+    }
+}

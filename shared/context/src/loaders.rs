@@ -1,0 +1,108 @@
+//! The loaders: one question to a vendor each, its answer in our own words.
+//!
+//! What the vendor says there is not is absent; whatever else keeps it from answering is a failure, and never kept.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cache::{Kind, Loaded};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono_tz::Tz;
+use contract::PhoneNumber;
+use tokio::time::Instant;
+use vendors::{By, UserId, VendorError, Vendors, highlevel, langfuse};
+
+use crate::{
+    Appointment, CrmContact, Memory, Prompt,
+    accounts::{MemoryAccount, PromptName},
+    appointments::AppointmentsOf,
+    crm_contact::CrmContactOf,
+    memory::MemoryOf,
+    prompt::PromptOf,
+    slots::{DAYS, DayOf, Slots},
+};
+
+/// What a memory vendor is asked: it ranks by likeness to this.
+const QUERY: &str = "who the caller is, what they prefer, and what is still open with them";
+/// Facts that are asked for.
+const FACTS_MAX: usize = 10;
+
+/// For a caller on the line, within what a load of this kind may take.
+fn live<K: Kind>() -> By {
+    By::live(Instant::now() + K::SPEC.load_max)
+}
+
+pub(crate) async fn crm_contact(
+    vendors: Vendors,
+    account: highlevel::Account,
+    phone: PhoneNumber,
+) -> Loaded<CrmContact> {
+    let found = vendors.highlevel(&account).lookup(&phone, live::<CrmContactOf>()).await;
+    let ours = |contact: highlevel::Contact| {
+        let parts = [contact.first_name, contact.last_name].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let filled = |text: &String| !text.trim().is_empty();
+        CrmContact {
+            id: contact.id,
+            name: contact.name.filter(filled).or(Some(parts).filter(filled)),
+            email: contact.email.filter(filled),
+            tags: contact.tags,
+        }
+    };
+    found.map(|found| found.map(ours)).into()
+}
+
+pub(crate) async fn memory(vendors: Vendors, account: MemoryAccount, phone: PhoneNumber) -> Loaded<Memory> {
+    let by = live::<MemoryOf>();
+    let found = match &account {
+        MemoryAccount::Zep(account) => {
+            vendors.zep(account).search(&UserId::of(&account.org, &phone), QUERY, FACTS_MAX, by).await
+        }
+        MemoryAccount::Mem0(account) => {
+            vendors.mem0(account).search(&UserId::of(&account.org, &phone), QUERY, FACTS_MAX, by).await
+        }
+    };
+    found.map(|memory| Some(Memory { facts: memory.facts })).into()
+}
+
+pub(crate) async fn appointments(
+    vendors: Vendors,
+    account: highlevel::Account,
+    contact_id: String,
+    zone: Tz,
+) -> Loaded<Vec<Appointment>> {
+    let found = vendors.highlevel(&account).appointments(&contact_id, live::<AppointmentsOf>()).await;
+    let standing = |appointment: &highlevel::Appointment| {
+        !matches!(appointment.status(), highlevel::Status::Cancelled | highlevel::Status::Invalid)
+    };
+    let ours = |appointment: highlevel::Appointment| {
+        let start = appointment.start.in_zone(zone)?;
+        Some(Appointment { id: appointment.id, title: appointment.title.unwrap_or_default(), start })
+    };
+    let sorted = |found: Vec<highlevel::Appointment>| {
+        let mut all: Vec<_> = found.into_iter().filter(standing).filter_map(ours).collect();
+        all.sort_by_key(|appointment| appointment.start);
+        Some(all)
+    };
+    found.map(sorted).into()
+}
+
+pub(crate) async fn prompt(vendors: Vendors, account: langfuse::Account, name: PromptName) -> Loaded<Prompt> {
+    let found = vendors.langfuse(&account).prompt(&name.name, &name.label, live::<PromptOf>()).await;
+    found.map(|found| found.map(|prompt| Prompt { text: prompt.text, version: i64::from(prompt.version) })).into()
+}
+
+/// The free slots of all days that are looked ahead, by local date.
+pub(crate) async fn slots(
+    vendors: Vendors,
+    account: highlevel::Account,
+    slots: Slots,
+) -> Result<BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>, Arc<VendorError>> {
+    let midnight = |day: NaiveDate| {
+        let local = day.and_time(NaiveTime::MIN).and_local_timezone(slots.zone);
+        // Where the clock skips midnight, the day begins with its first hour.
+        local.earliest().map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
+    };
+    let end = slots.from.checked_add_days(Days::new(DAYS)).unwrap_or(NaiveDate::MAX);
+    let range = (midnight(slots.from), midnight(end));
+    let found = vendors.highlevel(&account).free_slots(&slots.calendar.id, range, slots.zone, live::<DayOf>()).await;
+    found.map_err(Arc::new)
+}

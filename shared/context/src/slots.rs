@@ -1,0 +1,70 @@
+//! Free slots, day by day: a week is its days, so that one booking invalidates one day.
+
+use std::time::Duration;
+
+use cache::{Key, Kind, Life, Piece, Spec};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
+use chrono_tz::Tz;
+use contract::OrgId;
+use orgs::{Branch, Calendar};
+
+use crate::tags;
+
+/// Days that are looked ahead, today included.
+pub const DAYS: u64 = 7;
+
+/// Whose next free slots are asked for.
+#[derive(Debug, Clone)]
+pub struct Slots {
+    pub(crate) calendar: Calendar,
+    pub(crate) zone: Tz,
+    /// The first day, by the branch's clock.
+    pub(crate) from: NaiveDate,
+}
+
+/// The free slots of one day.
+#[derive(Debug, Clone)]
+pub(crate) struct DayOf {
+    pub(crate) org: OrgId,
+    pub(crate) calendar: Calendar,
+    pub(crate) day: NaiveDate,
+    pub(crate) zone: Tz,
+}
+
+impl Slots {
+    /// Of this branch from today; none without a calendar.
+    #[must_use]
+    pub fn of(branch: &Branch, now: DateTime<Utc>) -> Option<Self> {
+        let from = now.with_timezone(&branch.time_zone).date_naive();
+        Some(Self { calendar: branch.calendar.clone()?, zone: branch.time_zone, from })
+    }
+
+    /// The days, as they are cached.
+    pub(crate) fn days(&self, org: &OrgId) -> Vec<DayOf> {
+        let days = (0..DAYS).filter_map(|ahead| self.from.checked_add_days(Days::new(ahead)));
+        let day = |day| DayOf { org: org.clone(), calendar: self.calendar.clone(), day, zone: self.zone };
+        days.map(day).collect()
+    }
+}
+
+impl Kind for DayOf {
+    const SPEC: Spec = Spec {
+        name: "slots",
+        about: "a calendar's free slots of one day",
+        shape: 1,
+        pieces: &[Piece::Tag(tags::SLOTS, &["calendar", "day"]), Piece::Part("zone")],
+        life: Life {
+            fresh: Duration::from_secs(60),
+            stale: Duration::from_secs(300),
+            in_process: Duration::from_secs(1),
+            absent: Duration::from_secs(60),
+        },
+        compress_over: 1024,
+        load_max: Duration::from_secs(10),
+    };
+    type Value = Vec<DateTime<FixedOffset>>;
+
+    fn key(&self) -> Key {
+        Key::of(&self.org).tag(tags::slots(&self.calendar, self.day)).part(self.zone.name())
+    }
+}
