@@ -2,6 +2,7 @@
 
 mod budget;
 mod counters;
+mod crowd;
 mod interleave;
 mod invalidations;
 mod kinds;
