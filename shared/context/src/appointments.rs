@@ -1,13 +1,11 @@
 //! A caller's appointments, by the org's CRM.
 
-use std::time::Duration;
-
-use cache::{Key, Kind, Life, Piece, Spec};
+use cache::{Key, Kind, Spec};
 use chrono::{DateTime, FixedOffset};
 use contract::{OrgId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::tags;
+use crate::{kinds, tags};
 
 /// The appointments of a caller.
 #[derive(Debug, Clone)]
@@ -28,20 +26,7 @@ pub struct Appointment {
 }
 
 impl Kind for AppointmentsOf {
-    const SPEC: Spec = Spec {
-        name: "appointments",
-        about: "the caller's appointments",
-        shape: 1,
-        pieces: &[Piece::Tag(tags::APPOINTMENTS, &["phone"])],
-        life: Life {
-            fresh: Duration::from_secs(60),
-            stale: Duration::from_secs(300),
-            in_process: Duration::from_secs(1),
-            absent: Duration::from_secs(60),
-        },
-        compress_over: 1024,
-        load_max: Duration::from_secs(15),
-    };
+    const SPEC: Spec = kinds::APPOINTMENTS;
     type Value = Vec<Appointment>;
 
     fn key(&self) -> Key {

@@ -1,14 +1,12 @@
 //! Who is calling, from our own tables: the contact and the summary of their last call.
 
-use std::time::Duration;
-
-use cache::{Key, Kind, Life, Loaded, Piece, Spec};
+use cache::{Key, Kind, Loaded, Spec};
 use chrono::{DateTime, Utc};
 use contract::{OrgId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Row as _};
 
-use crate::tags;
+use crate::{kinds, tags};
 
 /// The person behind a number, as far as an org knows them.
 #[derive(Debug, Clone)]
@@ -35,20 +33,7 @@ pub struct ContactFacts {
 }
 
 impl Kind for Contact {
-    const SPEC: Spec = Spec {
-        name: "contact",
-        about: "who is calling: name, calls so far, the last call's summary",
-        shape: 1,
-        pieces: &[Piece::Tag(tags::CONTACT, &["phone"])],
-        life: Life {
-            fresh: Duration::from_secs(300),
-            stale: Duration::from_hours(1),
-            in_process: Duration::from_secs(1),
-            absent: Duration::from_secs(60),
-        },
-        compress_over: 1024,
-        load_max: Duration::from_secs(5),
-    };
+    const SPEC: Spec = kinds::CONTACT;
     type Value = ContactFacts;
 
     fn key(&self) -> Key {

@@ -1,12 +1,10 @@
 //! Who is calling, by the org's CRM.
 
-use std::time::Duration;
-
-use cache::{Key, Kind, Life, Piece, Spec};
+use cache::{Key, Kind, Spec};
 use contract::{OrgId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::tags;
+use crate::{kinds, tags};
 
 /// The CRM's contact behind a number.
 #[derive(Debug, Clone)]
@@ -29,20 +27,7 @@ pub struct CrmContact {
 }
 
 impl Kind for CrmContactOf {
-    const SPEC: Spec = Spec {
-        name: "crm_contact",
-        about: "who is calling, by the CRM",
-        shape: 1,
-        pieces: &[Piece::Tag(tags::CONTACT, &["phone"])],
-        life: Life {
-            fresh: Duration::from_secs(300),
-            stale: Duration::from_hours(1),
-            in_process: Duration::from_secs(1),
-            absent: Duration::from_secs(60),
-        },
-        compress_over: 1024,
-        load_max: Duration::from_secs(10),
-    };
+    const SPEC: Spec = kinds::CRM_CONTACT;
     type Value = CrmContact;
 
     fn key(&self) -> Key {

@@ -1,12 +1,10 @@
 //! What an agent speaks by, from the org's prompt vendor.
 
-use std::time::Duration;
-
-use cache::{Key, Kind, Life, Piece, Spec};
+use cache::{Key, Kind, Spec};
 use contract::OrgId;
 use serde::{Deserialize, Serialize};
 
-use crate::{accounts::PromptName, tags};
+use crate::{accounts::PromptName, kinds, tags};
 
 /// A prompt by name and label.
 #[derive(Debug, Clone)]
@@ -25,20 +23,7 @@ pub struct Prompt {
 }
 
 impl Kind for PromptOf {
-    const SPEC: Spec = Spec {
-        name: "prompt",
-        about: "what an agent speaks by",
-        shape: 1,
-        pieces: &[Piece::Tag(tags::PROMPT, &["name"]), Piece::Part("label")],
-        life: Life {
-            fresh: Duration::from_secs(300),
-            stale: Duration::from_hours(24),
-            in_process: Duration::from_secs(1),
-            absent: Duration::from_secs(60),
-        },
-        compress_over: 1024,
-        load_max: Duration::from_secs(10),
-    };
+    const SPEC: Spec = kinds::PROMPT;
     type Value = Prompt;
 
     fn key(&self) -> Key {

@@ -1,14 +1,12 @@
 //! Free slots, day by day: a week is its days, so that one booking invalidates one day.
 
-use std::time::Duration;
-
-use cache::{Key, Kind, Life, Piece, Spec};
+use cache::{Key, Kind, Spec};
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 use chrono_tz::Tz;
 use contract::OrgId;
 use orgs::{Branch, Calendar};
 
-use crate::tags;
+use crate::{kinds, tags};
 
 /// Days that are looked ahead, today included.
 pub const DAYS: u64 = 7;
@@ -48,20 +46,7 @@ impl Slots {
 }
 
 impl Kind for DayOf {
-    const SPEC: Spec = Spec {
-        name: "slots",
-        about: "a calendar's free slots of one day",
-        shape: 1,
-        pieces: &[Piece::Tag(tags::SLOTS, &["calendar", "day"]), Piece::Part("zone")],
-        life: Life {
-            fresh: Duration::from_secs(60),
-            stale: Duration::from_secs(300),
-            in_process: Duration::from_secs(1),
-            absent: Duration::from_secs(60),
-        },
-        compress_over: 1024,
-        load_max: Duration::from_secs(10),
-    };
+    const SPEC: Spec = kinds::SLOTS;
     type Value = Vec<DateTime<FixedOffset>>;
 
     fn key(&self) -> Key {
