@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::OrgId;
 use metrics::counter;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
@@ -29,6 +30,7 @@ use crate::{
     link::{Away, Link},
     load::{Load, LoadError, Loaded, Read, erase},
     local::{Copy, Local},
+    places::Places,
     remote::Remote,
     settings::{Mode, Settings},
     standby::{Standby, StandbyError},
@@ -36,8 +38,6 @@ use crate::{
 
 /// Reads that find the flight they waited for overtaken by an invalidation try again so often, then load for themselves.
 const ROUNDS_MAX: usize = 3;
-/// Loads under way at once in one process, those that refresh included.
-const LOADS_MAX: usize = 256;
 /// Loads at once that only refresh what can still be told.
 const REFRESHES_MAX: usize = 32;
 /// Tags that one operation invalidates.
@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     pub(crate) remote: Option<Remote>,
     pub(crate) standby: Option<Standby>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) loads: Arc<Semaphore>,
+    pub(crate) places: Places,
     pub(crate) refreshes: Arc<Semaphore>,
     pub(crate) budgets: Budgets,
     /// Keys whose refresh has failed a moment ago.
@@ -93,6 +93,7 @@ pub struct NotBumped(Vec<String>);
 #[derive(Clone)]
 pub(crate) struct Subject {
     pub(crate) spec: Spec,
+    pub(crate) org: OrgId,
     pub(crate) identity: Identity,
     pub(crate) names: Names,
     pub(crate) tags: Vec<OrgTag>,
@@ -126,7 +127,7 @@ impl Cache {
             remote: link.map(Remote::new),
             standby: parts.standby.map(|pool| Standby::new(pool, operation_max)),
             flights: Arc::default(),
-            loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            places: Places::default(),
             refreshes: Arc::new(Semaphore::new(REFRESHES_MAX)),
             budgets: Budgets::new(),
             cooling: moka::sync::Cache::builder().max_capacity(COOLING_MAX).time_to_live(COOL).build(),
@@ -194,6 +195,7 @@ impl Cache {
             names: key.names(&spec, &identity),
             tags: key.tags().collect(),
             decode: decode::<K::Value>,
+            org: key.org().clone(),
             identity: identity.clone(),
             spec,
         };

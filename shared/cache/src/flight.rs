@@ -9,7 +9,7 @@ use std::{
 };
 
 use metrics::{counter, histogram};
-use tokio::time::{self, sleep, timeout};
+use tokio::time::{self, sleep};
 
 use crate::{
     cache::{Found, Inner, Subject},
@@ -76,7 +76,7 @@ impl Inner {
     /// One flight, from asking for the lease to the filled cache. `seen` are the times of the entry that is to be replaced;
     /// a `patient` flight waits for another process that loads.
     pub(crate) async fn fly(&self, subject: &Subject, load: Load, seen: Vec<u8>, patient: bool) -> Landed {
-        let Ok(Ok(_permit)) = timeout(subject.spec.load_max, self.loads.acquire()).await else {
+        let Some(_place) = self.places.take(subject.spec.name, &subject.org, subject.spec.load_max).await else {
             return Landed::Failed(LoadError::Crowded, self.clock.steady());
         };
         let turn = match &self.remote {

@@ -24,6 +24,7 @@ mod link;
 mod load;
 mod local;
 mod peek;
+mod places;
 mod remote;
 mod settings;
 mod standby;

@@ -38,7 +38,7 @@ pub enum LoadError {
     /// It took longer than its kind allows.
     #[error("the load took longer than {} ms", .0.as_millis())]
     TooSlow(Duration),
-    /// The process has too many loads under way.
+    /// The process has too many loads of this kind under way for this org.
     #[error("too many loads at once")]
     Crowded,
     /// The loader panicked, or the process is ending.
