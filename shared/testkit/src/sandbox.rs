@@ -1,0 +1,93 @@
+//! The vendors, simulated, and what a test does with them: make them fail, and read what they were asked.
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::{Service, World, until};
+
+/// A running sandbox of a test's own.
+pub struct Sandbox {
+    /// Where it is.
+    pub url: String,
+    service: Service,
+}
+
+impl World {
+    /// Starts the vendors with their usual delays, for the test to steer.
+    pub async fn vendors(&self) -> Sandbox {
+        let (service, url) = self.sandbox().await;
+        Sandbox { url, service }
+    }
+}
+
+impl Sandbox {
+    /// Vendors answer at once.
+    pub async fn without_delays(&self) {
+        let delays = ["highlevel_contacts", "highlevel_calendars", "zep", "mem0", "langfuse"];
+        let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
+        self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": 0 } })).await;
+    }
+
+    /// These faults hold from now on, and no others.
+    pub async fn faults(&self, rules: Value) {
+        self.steer(json!({ "rules": rules })).await;
+    }
+
+    /// What was asked, the oldest first: `vendor=zep&operation=memory.search&account=…&since=…`.
+    pub async fn journal(&self, query: &str) -> Vec<Value> {
+        let found = self.send(Method::GET, &format!("/_sandbox/requests?{query}"), None, None).await;
+        found["requests"].as_array().expect("a list").clone()
+    }
+
+    /// Every operation that was asked for, as `vendor operation`, in order of the alphabet.
+    pub async fn asked(&self) -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let journal = self.journal("").await;
+        let mut asked: Vec<_> =
+            journal.iter().map(|line| format!("{} {}", text(&line["vendor"]), text(&line["operation"]))).collect();
+        asked.sort();
+        asked
+    }
+
+    /// How often an operation was asked for, as `vendor operation`.
+    pub async fn times(&self, operation: &str) -> usize {
+        self.asked().await.iter().filter(|asked| *asked == operation).count()
+    }
+
+    /// Waits until everything that was asked is answered.
+    pub async fn idle(&self) {
+        until("the vendors have answered", async || {
+            self.journal("").await.iter().all(|line| !line["status"].is_null()).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks HighLevel for something, as the org's own people would.
+    pub async fn highlevel(&self, method: Method, path: &str, body: Value) -> Value {
+        let version = if path.starts_with("/calendars") { "2021-04-15" } else { "2021-07-28" };
+        self.send(method, &format!("/highlevel{path}"), Some(version), Some(body)).await
+    }
+
+    /// Ends it; whoever asks then finds nobody.
+    pub async fn stop(self) {
+        self.service.stop().await;
+    }
+
+    async fn steer(&self, wanted: Value) {
+        self.send(Method::PUT, "/_sandbox/faults", None, Some(wanted)).await;
+    }
+
+    async fn send(&self, method: Method, path: &str, version: Option<&str>, body: Option<Value>) -> Value {
+        let mut request = Client::new().request(method, format!("{}{path}", self.url)).bearer_auth("anything");
+        if let Some(version) = version {
+            request = request.header("Version", version);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.expect("the sandbox answers");
+        let (status, text) = (response.status(), response.text().await.expect("text"));
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+}
