@@ -178,6 +178,13 @@ impl World {
 
     /// Starts answer in this process and waits until it is ready; where it is, too.
     pub async fn answer(&self) -> (Service, String) {
+        let (service, url) = self.answer_unready().await;
+        until("answer is ready", async || service.objections().is_empty().then_some(())).await;
+        (service, url)
+    }
+
+    /// Starts answer in this process.
+    pub async fn answer_unready(&self) -> (Service, String) {
         let config = answer::Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             orgs_snapshot: None,
@@ -187,7 +194,6 @@ impl World {
         };
         let service = Service::start(|runtime| answer::run(config, runtime));
         let url = service.url(answer::NAME).await;
-        until("answer is ready", async || service.objections().is_empty().then_some(())).await;
         (service, url)
     }
 
