@@ -89,7 +89,7 @@ async fn callers(
 ) -> Response {
     let begun = Instant::now();
     let answered: Result<Answer, Refusal> = async {
-        let to_number = query.ok().and_then(|Query(query)| query.to);
+        let to_number = query.ok().and_then(|Query(query)| query.to).map(|to| plus(&to));
         let mut asked = Inbound::default();
         (asked.from_number, asked.to_number) = (Some(phone), to_number);
         let directory = context.orgs.directory();
@@ -104,6 +104,11 @@ async fn callers(
         Ok(answer) => (answer.timing(), Json(answer.as_json())).into_response(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// A number out of a query, where a plus sign that was not escaped arrives as a blank.
+fn plus(number: &str) -> String {
+    number.strip_prefix(' ').map_or_else(|| number.to_owned(), |digits| format!("+{digits}"))
 }
 
 /// The whole question. What is too long or too slow can't have been signed by anyone we know.
