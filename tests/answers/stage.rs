@@ -1,9 +1,11 @@
 //! The vocabulary: a world whose two orgs have vendors, a running answer service, and who rings there.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::{Value, json};
-use testkit::{Answer, KEY, OTHER_KEY, Question, Sandbox, Service, World};
+use cache::{Cache, Clock, Parts, Tag};
+use context::{Announcer, KINDS};
+use contract::{OrgId, PhoneNumber};
+use testkit::{Answer, OTHER_KEY, Question, Sandbox, Service, World, until};
 
 /// Whom every vendor knows.
 pub(crate) const JANE: &str = "+15005550006";
@@ -102,7 +104,7 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) vendors: Sandbox,
     pub(crate) url: String,
-    answer: Option<Service>,
+    pub(crate) answer: Option<Service>,
 }
 
 impl Stage {
@@ -163,6 +165,22 @@ impl Stage {
         query.bind(phone).bind(name).bind(calls).execute(&self.world.pool).await.expect("the contact is written");
     }
 
+    /// Invalidates what carries these tags in org `demo`, as workers do.
+    pub(crate) async fn bump(&self, tags: impl IntoIterator<Item = Tag>) {
+        let announce = Some(Arc::new(Announcer(self.world.bus.clone())) as _);
+        let standby = Some(self.world.pool.clone());
+        let parts = Parts { kinds: KINDS.to_vec(), standby, announce, clock: Clock::default() };
+        let cache = Cache::start(&self.world.cache_settings(), parts).expect("an address of Redis");
+        until("the cache is connected", async || cache.is_connected().then_some(())).await;
+        let org: OrgId = "demo".parse().expect("an org id");
+        cache.bump(tags.into_iter().map(|tag| tag.of(&org))).await.expect("Redis and Postgres confirm it");
+    }
+
+    /// Ends a stage whose servers are not fit to be asked.
+    pub(crate) fn abandon(self) {
+        self.world.abandon();
+    }
+
     /// Ends a stage on which nothing was rejected.
     pub(crate) async fn end(self) {
         if let Some(answer) = self.answer {
@@ -176,4 +194,9 @@ impl Stage {
 /// The orgs file of this stage.
 pub(crate) fn orgs(world: &World, vendors: &Sandbox) -> String {
     ORGS.replace("DIR", &world.path("").display().to_string().trim_end_matches('/')).replace("SANDBOX", &vendors.url)
+}
+
+/// A number that is one.
+pub(crate) fn phone(number: &str) -> PhoneNumber {
+    number.parse().expect("a phone number")
 }
