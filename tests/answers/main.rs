@@ -1,5 +1,8 @@
 //! Answers: what a caller's agent is told, by whom it was found out, and what happens when somebody does not say.
 
+mod branch;
+mod deadline;
+mod parts;
 mod shapes;
 mod snapshots;
 mod stage;

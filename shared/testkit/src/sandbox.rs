@@ -28,6 +28,11 @@ impl Sandbox {
         self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": 0 } })).await;
     }
 
+    /// Vendors take the time that they usually do.
+    pub async fn with_usual_delays(&self) {
+        self.steer(json!({ "settings": {} })).await;
+    }
+
     /// These faults hold from now on, and no others.
     pub async fn faults(&self, rules: Value) {
         self.steer(json!({ "rules": rules })).await;
