@@ -6,8 +6,7 @@ use chrono_tz::Tz;
 use crate::stage::{JANE, Stage};
 
 /// Twenty-five hours apart: never the same date.
-const APART: [(&str, Tz); 2] =
-    [("+15005550011", Tz::Pacific__Kiritimati), ("+15005550012", Tz::Pacific__Pago_Pago)];
+const APART: [(&str, Tz); 2] = [("+15005550011", Tz::Pacific__Kiritimati), ("+15005550012", Tz::Pacific__Pago_Pago)];
 
 fn branch(number: &str, zone: Tz, more: &str) -> String {
     let id = &number[8..];

@@ -77,7 +77,12 @@ async fn many_who_ring_at_once_are_one_question_to_each_vendor() {
         let answer = ring.await.expect("an answer");
         assert_eq!((answer.degraded(), answer.get("customer_name")), (Vec::new(), "Jane Doe"));
     }
-    assert_eq!(stage.vendors.asked().await, ALL);
+    // Each day of the week is a question of its own, so days may fall to different callers. Never more than days.
+    let mut asked = stage.vendors.asked().await;
+    let weeks = asked.iter().filter(|operation| *operation == "highlevel slots.free").count();
+    assert!(u64::try_from(weeks).expect("few") <= context::DAYS, "{asked:?}");
+    asked.dedup_by(|one, next| one == next && one.ends_with("slots.free"));
+    assert_eq!(asked, ALL);
     stage.end().await;
 }
 

@@ -2,7 +2,10 @@
 
 mod branch;
 mod deadline;
+mod events;
+mod identity;
 mod parts;
 mod shapes;
 mod snapshots;
 mod stage;
+mod trouble;

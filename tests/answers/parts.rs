@@ -37,9 +37,11 @@ async fn the_last_calls_summary_is_told_from_our_own_tables() {
             "to_number": MAIN, "start_timestamp": start, "end_timestamp": start + 60_000, "call_analysis": { "call_summary": summary } })
     };
     let (summer, winter) = (1_783_000_000_000, 1_795_000_000_000);
-    for (id, start, summary) in
-        [("call_1", summer, json!("A filling.")), ("call_2", summer + 1, json!("A crown.")), ("call_3", winter, json!(null))]
-    {
+    for (id, start, summary) in [
+        ("call_1", summer, json!("A filling.")),
+        ("call_2", summer + 1, json!("A crown.")),
+        ("call_3", winter, json!(null)),
+    ] {
         for event in ["call_started", "call_ended", "call_analyzed"] {
             Delivery::event(event, &call(id, start, summary.clone())).acknowledged(&url).await;
         }
@@ -84,8 +86,10 @@ async fn somebody_whom_nobody_knows_is_not_looked_up_again_and_again() {
     // Until somebody has heard of them.
     stage.contact(STRANGER, Some("Ada New"), 1).await;
     stage.bump([tags::contact(&phone(STRANGER))]).await;
-    until("the new name is told", async || (stage.ring(STRANGER).await.get("customer_name") == "Ada New").then_some(()))
-        .await;
+    until("the new name is told", async || {
+        (stage.ring(STRANGER).await.get("customer_name") == "Ada New").then_some(())
+    })
+    .await;
     stage.end().await;
 }
 
@@ -119,7 +123,8 @@ async fn a_week_of_slots_is_one_request_and_so_is_one_day_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn appointments_are_those_that_stand_in_order() {
     let stage = Stage::start().await;
-    let jane = stage.vendors.highlevel(Method::POST, "/contacts/upsert", json!({ "locationId": "loc_demo", "phone": JANE }));
+    let jane =
+        stage.vendors.highlevel(Method::POST, "/contacts/upsert", json!({ "locationId": "loc_demo", "phone": JANE }));
     let jane = jane.await["contact"]["id"].clone();
     let book = async |days: i64, title: &str, status: &str| {
         let start = Utc::now() + TimeDelta::days(days);
@@ -152,8 +157,7 @@ async fn prompts_differ_for_those_we_know_and_have_their_blanks_filled() {
     let known = stage.ring(JANE).await;
     let facts = known.get("customer_facts");
     assert!(facts.contains("chipped a tooth") && facts.contains("in the morning"), "{facts}");
-    let expected =
-        format!("You are the receptionist of Demo Dental. Jane Doe is calling; what we know: {facts}.");
+    let expected = format!("You are the receptionist of Demo Dental. Jane Doe is calling; what we know: {facts}.");
     assert_eq!(known.get("system_prompt"), expected);
     let unknown = stage.ring(STRANGER).await;
     assert!(unknown.get("system_prompt").starts_with("You are the receptionist of Demo Dental. You do not know"));

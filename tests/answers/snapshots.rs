@@ -93,7 +93,8 @@ async fn a_channel_has_variables_defaults_maxima_and_greetings_of_its_own() {
     let unknown = stage.ring_at(STRANGER, DRESSED).await;
     assert_whole("unknown", &unknown, &more);
     assert_eq!((unknown.get("greeting"), unknown.get("customer_name")), ("Welcome, friend.", "friend"));
-    let usual = [("known", JANE, "Hello Jane Doe, thank you"), ("unknown", STRANGER, "Thank you for calling Demo Dental.")];
+    let usual =
+        [("known", JANE, "Hello Jane Doe, thank you"), ("unknown", STRANGER, "Thank you for calling Demo Dental.")];
     for (what, caller, begin) in usual {
         let greeting = stage.ring(caller).await;
         assert!(greeting.get("greeting").starts_with(begin), "{what}: {}", greeting.get("greeting"));
