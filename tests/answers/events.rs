@@ -45,12 +45,16 @@ async fn every_answer_is_told_once_whatever_it_was() {
 
     let told = told(&stage, answers.len()).await;
     assert_eq!(told.len(), answers.len());
-    for ((what, answer, expected), (input, body)) in answers.iter().zip(&told) {
-        let id = body["offhook_id"].as_str().expect("an id");
-        assert!(answer.id.as_deref().is_none_or(|planted| planted == id), "{what}: {:?} is not {id}", answer.id);
-        assert_eq!(answer.id.is_none(), *what == "flat");
+    for (what, answer, expected) in &answers {
+        // The flat shape has no room for the id.
+        let is_its = |body: &Value| match &answer.id {
+            Some(planted) => body["offhook_id"] == **planted,
+            None => body["call_id"] == "call_flat",
+        };
+        let (input, body) = told.iter().find(|(_, body)| is_its(body)).unwrap_or_else(|| panic!("{what} is not told"));
         assert_eq!(json!({ "known": body["known"], "degraded": body["degraded"] }), *expected, "{what}");
-        let envelope = &input.envelope;
+        assert_eq!(body["asked_by"], if *what == "own code" { "api" } else { "retell" });
+        let (envelope, id) = (&input.envelope, body["offhook_id"].as_str().expect("an id"));
         assert_eq!((envelope.id.as_str(), envelope.subject.as_deref()), (&*format!("call_inbound:{id}"), Some(id)));
         assert_eq!((envelope.kind, envelope.org.as_str()), (EventType::CallInbound, "demo"));
     }
@@ -58,9 +62,6 @@ async fn every_answer_is_told_once_whatever_it_was() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), answers.len(), "each has an id of its own");
-    let (flat, own) = (&told[6].1, &told[8].1);
-    assert_eq!((&flat["call_id"], &flat["asked_by"]), (&json!("call_flat"), &json!("retell")));
-    assert_eq!((&own["asked_by"], &own["contact_phone"]), (&json!("api"), &json!(JANE)));
     stage.end().await;
 }
 

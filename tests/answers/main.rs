@@ -5,6 +5,7 @@ mod deadline;
 mod events;
 mod identity;
 mod parts;
+mod property;
 mod shapes;
 mod snapshots;
 mod stage;

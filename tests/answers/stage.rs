@@ -116,9 +116,14 @@ impl Stage {
     /// Org `demo` has more branches and channels.
     pub(crate) async fn with(more: &str) -> Self {
         let mut stage = Self::unanswered(more).await;
-        let (answer, url) = stage.world.answer().await;
-        (stage.answer, stage.url) = (Some(answer), url);
+        stage.answered().await;
         stage
+    }
+
+    /// Somebody answers from now on.
+    pub(crate) async fn answered(&mut self) {
+        let (answer, url) = self.world.answer().await;
+        (self.answer, self.url) = (Some(answer), url);
     }
 
     /// Nobody answers yet.

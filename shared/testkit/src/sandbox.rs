@@ -1,6 +1,6 @@
 //! The vendors, simulated, and what a test does with them: make them fail, and read what they were asked.
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::{Service, World, until};
@@ -73,6 +73,27 @@ impl Sandbox {
         self.send(method, &format!("/highlevel{path}"), Some(version), Some(body)).await
     }
 
+    /// Both memory vendors know this fact about this user.
+    pub async fn memory(&self, user_id: &str, fact: &str) {
+        let zep = self.url("/zep/api/v2");
+        let user = json!({ "user_id": user_id });
+        let fact_of = json!({ "user_id": user_id, "type": "text", "data": fact });
+        for (path, body) in [("/users", user), ("/graph", fact_of)] {
+            ask(Client::new().post(format!("{zep}{path}")).header("Authorization", "Api-Key anything").json(&body))
+                .await;
+        }
+        let message = json!({ "user_id": user_id, "messages": [{ "role": "user", "content": fact }] });
+        let mem0 = Client::new().post(self.url("/mem0/v3/memories/add/")).header("Authorization", "Token anything");
+        ask(mem0.json(&message)).await;
+    }
+
+    /// A new version of a prompt, in production at once.
+    pub async fn prompt(&self, name: &str, text: &str) {
+        let prompt = json!({ "name": name, "type": "text", "prompt": text, "labels": ["production"] });
+        let langfuse = Client::new().post(self.url("/langfuse/api/public/v2/prompts"));
+        ask(langfuse.basic_auth("pk", Some("sk")).json(&prompt)).await;
+    }
+
     /// Ends it; whoever asks then finds nobody.
     pub async fn stop(self) {
         self.service.stop().await;
@@ -83,16 +104,26 @@ impl Sandbox {
     }
 
     async fn send(&self, method: Method, path: &str, version: Option<&str>, body: Option<Value>) -> Value {
-        let mut request = Client::new().request(method, format!("{}{path}", self.url)).bearer_auth("anything");
+        let mut request = Client::new().request(method, self.url(path)).bearer_auth("anything");
         if let Some(version) = version {
             request = request.header("Version", version);
         }
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.expect("the sandbox answers");
-        let (status, text) = (response.status(), response.text().await.expect("text"));
-        assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).expect("JSON")
+        ask(request).await
     }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+}
+
+/// The answer's JSON; nothing else will do.
+async fn ask(request: RequestBuilder) -> Value {
+    let response = request.send().await.expect("the sandbox answers");
+    let (status, url) = (response.status(), response.url().clone());
+    let text = response.text().await.expect("text");
+    assert!(status.is_success(), "{url}: {status} {text}");
+    serde_json::from_str(&text).expect("JSON")
 }
