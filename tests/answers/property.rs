@@ -25,11 +25,14 @@ const ORGS: [&str; 6] = ["a", "a-b", "a_b", "b", "1", "a1"];
 /// Numbers likewise.
 const CALLERS: [&str; 3] = ["+15005550", "+150055501", "+1500555011"];
 
+/// A vendor, and the status of its next two answers.
+type Fault = (&'static str, u16);
+
 #[derive(Debug, Clone)]
 struct Case {
     orgs: Vec<&'static str>,
     /// Which org is rung by which caller, and which fault there is from then on.
-    rings: Vec<(usize, usize, Option<(&'static str, u16)>)>,
+    rings: Vec<(usize, usize, Option<Fault>)>,
 }
 
 fn case() -> impl Strategy<Value = Case> {

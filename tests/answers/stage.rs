@@ -198,7 +198,7 @@ impl Stage {
 
 /// The orgs file of this stage.
 pub(crate) fn orgs(world: &World, vendors: &Sandbox) -> String {
-    ORGS.replace("DIR", &world.path("").display().to_string().trim_end_matches('/')).replace("SANDBOX", &vendors.url)
+    ORGS.replace("DIR", world.path("").display().to_string().trim_end_matches('/')).replace("SANDBOX", &vendors.url)
 }
 
 /// A number that is one.
