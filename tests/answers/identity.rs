@@ -1,9 +1,11 @@
 //! Identity: who calls is what the network says, and what one org knows of them is no other's.
 
+use context::tags;
+use reqwest::Method;
 use serde_json::json;
-use testkit::Question;
+use testkit::{Question, until};
 
-use crate::stage::{JANE, MAIN, OTHER, STRANGER, Stage};
+use crate::stage::{JANE, MAIN, OTHER, STRANGER, Stage, phone};
 
 const OF_A_PERSON: [&str; 4] =
     ["highlevel contact.lookup", "highlevel appointment.list", "zep memory.search", "mem0 memory.search"];
@@ -19,6 +21,24 @@ async fn a_number_is_one_contact_however_it_is_written() {
     }
     assert_eq!(stage.vendors.times("highlevel contact.lookup").await, 1);
     assert_eq!(stage.vendors.times("zep memory.search").await, 1);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_caller_is_somebody_else_to_each_org() {
+    let stage = Stage::start().await;
+    let other = json!({ "locationId": "loc_other", "phone": JANE, "name": "Joan Other" });
+    stage.vendors.highlevel(Method::POST, "/contacts/upsert", other).await;
+    for _ in 0..2 {
+        let (ours, theirs) = (stage.ring(JANE).await, stage.ring_other(JANE).await);
+        assert_eq!((ours.get("customer_name"), theirs.get("customer_name")), ("Jane Doe", "Joan Other"));
+        assert_eq!((ours.get("business_name"), theirs.get("business_name")), ("Demo Dental", "Other Optics"));
+    }
+    stage.contact(JANE, Some("Jane of Demo"), 4).await;
+    stage.bump([tags::contact(&phone(JANE))]).await;
+    until("demo knows her itself", async || (stage.ring(JANE).await.get("total_calls") == "4").then_some(())).await;
+    let theirs = stage.ring_other(JANE).await;
+    assert_eq!((theirs.get("customer_name"), theirs.get("total_calls")), ("Joan Other", "0"));
     stage.end().await;
 }
 

@@ -1,11 +1,11 @@
 //! The parts: who knows what, who is asked for it, and when again.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{NaiveDate, TimeDelta, Utc};
 use context::tags;
 use orgs::Calendar;
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::{Delivery, until};
+use testkit::{Delivery, Question, until};
 
 use crate::stage::{JANE, MAIN, STRANGER, Stage, phone};
 
@@ -104,10 +104,7 @@ async fn a_week_of_slots_is_one_request_and_so_is_one_day_of_it() {
     assert_eq!(cold.get("available_slots").split("; ").count(), 12);
 
     // Somebody books it, and whoever hears of that invalidates that day.
-    let contact = json!({ "locationId": "loc_demo", "phone": STRANGER });
-    let contact = stage.vendors.highlevel(Method::POST, "/contacts/upsert", contact).await;
-    let booking = json!({ "calendarId": "cal_main", "locationId": "loc_demo", "contactId": contact["contact"]["id"], "startTime": first });
-    stage.vendors.highlevel(Method::POST, "/calendars/events/appointments", booking).await;
+    book(&stage, STRANGER, &first).await;
     assert_eq!(stage.ring(STRANGER).await.get("first_available_slot"), first, "nobody has heard of it");
     let calendar: Calendar = "highlevel:cal_main".parse().expect("a calendar");
     let day = first[..10].parse().expect("a date");
@@ -166,4 +163,50 @@ async fn prompts_differ_for_those_we_know_and_have_their_blanks_filled() {
     assert_eq!(other.get("customer_facts_count"), "2", "from its own memory vendor");
     assert!(stage.vendors.asked().await.contains(&"mem0 memory.search".to_owned()));
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_never_filled_with_what_was_asked_before_its_invalidation() {
+    let stage = Stage::start().await;
+    let [(second, second_url), (third, third_url)] = [stage.world.answer().await, stage.world.answer().await];
+    let calendar: Calendar = "highlevel:cal_main".parse().expect("a calendar");
+    let bump = async |day: NaiveDate| stage.bump([tags::slots(&calendar, day)]).await;
+    let free = stage.ring("anonymous").await.get("first_available_slot").to_owned();
+    let day: NaiveDate = free[..10].parse().expect("a date");
+
+    // The first process asks for the day, and the vendor takes its time.
+    let slow = json!({ "vendor": "highlevel", "operation": "slots.free", "delay_ms": 1_500, "times": 1 });
+    stage.vendors.faults(json!([slow])).await;
+    bump(day).await;
+    let url = stage.url.clone();
+    let first_asks = tokio::spawn(async move {
+        // Its own copy has to die first.
+        while Question::ring("anonymous", MAIN).ask(&url).await.from("slots") != Some("origin") {}
+    });
+    until("the first asks", async || (stage.vendors.times(SLOTS).await == 2).then_some(())).await;
+    // The second asks for the next day at once, and waits for the first's answer about that day.
+    bump(day.succ_opt().expect("a date")).await;
+    let second_asks = tokio::spawn(async move { Question::ring("anonymous", MAIN).ask(&second_url).await });
+    until("the second has its answer", async || {
+        let asked = stage.vendors.journal("vendor=highlevel&operation=slots.free").await;
+        (asked.len() == 3 && asked[2]["status"] == 200).then_some(())
+    })
+    .await;
+    book(&stage, STRANGER, &free).await;
+    bump(day).await;
+    first_asks.await.expect("an answer");
+    second_asks.await.expect("an answer");
+    let told = Question::ring("anonymous", MAIN).ask(&third_url).await;
+    assert_ne!(told.get("first_available_slot"), free, "it was taken before its day was invalidated");
+    second.stop().await;
+    third.stop().await;
+    stage.end().await;
+}
+
+/// Somebody takes a slot at the vendor.
+async fn book(stage: &Stage, caller: &str, slot: &str) {
+    let contact = json!({ "locationId": "loc_demo", "phone": caller });
+    let contact = stage.vendors.highlevel(Method::POST, "/contacts/upsert", contact).await;
+    let booking = json!({ "calendarId": "cal_main", "locationId": "loc_demo", "contactId": contact["contact"]["id"], "startTime": slot });
+    stage.vendors.highlevel(Method::POST, "/calendars/events/appointments", booking).await;
 }

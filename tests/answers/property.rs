@@ -172,7 +172,7 @@ async fn try_case(case: &Case) {
 
 #[test]
 fn two_orgs_with_the_same_caller_never_share_a_part() {
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 8, ..Config::default() };
+    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 2, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
     let runtime = Runtime::new().expect("a runtime");
     let run = runner.run(&case(), |case| {
