@@ -3,7 +3,14 @@
 //! Whoever reads, refreshes or prewarms does it through here, so there is one loader and one shape for each kind. Nobody to
 //! ask is `None`; a loader that fails is an error and is never kept.
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use cache::{Cache, Level, LoadError, Loaded, Read};
 use chrono::{DateTime, FixedOffset};
@@ -11,12 +18,22 @@ use chrono_tz::Tz;
 use contract::{OrgId, PhoneNumber};
 use futures_util::{FutureExt as _, future::join_all};
 use sqlx::PgPool;
+use tokio::{sync::mpsc, time::timeout};
 use vendors::Vendors;
 
 use crate::{
-    Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt, accounts::PromptName,
-    appointments::AppointmentsOf, crm_contact::CrmContactOf, loaders, memory::MemoryOf, prompt::PromptOf, slots::Slots,
+    Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt,
+    accounts::PromptName,
+    appointments::AppointmentsOf,
+    crm_contact::CrmContactOf,
+    loaders,
+    memory::MemoryOf,
+    prompt::PromptOf,
+    slots::{DayOf, Slots},
 };
+
+/// How long the request for the days that are missing waits for the look-up of the others.
+const LOOK_UPS_MAX: Duration = Duration::from_millis(100);
 
 /// What one thing's reader gets; `None` when there is nobody to ask.
 type Asked<T> = Option<Result<Read<T>, LoadError>>;
@@ -92,7 +109,7 @@ impl Library {
     }
 
     /// The free slots of the next [`DAYS`](crate::DAYS) days in order, and the farthest that any day came from. Days that
-    /// have to be loaded are loaded by one request.
+    /// have to be loaded are loaded by one request, but for those that another process had in hand.
     pub async fn slots(
         &self,
         accounts: &Accounts,
@@ -100,19 +117,37 @@ impl Library {
         slots: &Slots,
     ) -> Option<Result<(Vec<DateTime<FixedOffset>>, Level), LoadError>> {
         let account = accounts.highlevel.clone().filter(|_| slots.calendar.vendor == "highlevel")?;
-        // Begins when the first day needs it, and is shared by all that do.
-        let range = loaders::slots(self.vendors.clone(), account, slots.clone()).boxed().shared();
-        let days = slots.days(org).into_iter().map(|day| {
-            let range = range.clone();
+        let (looking, mut looked) = mpsc::channel::<Infallible>(1);
+        let sent = Arc::new(AtomicBool::new(false));
+        let load = {
+            let (vendors, slots) = (self.vendors.clone(), slots.clone());
+            move || loaders::slots(vendors.clone(), account.clone(), slots.clone())
+        };
+        // Begins when the first day needs it, and is shared by all that are found to need it before it is sent.
+        let (week, sending) = (load.clone(), Arc::clone(&sent));
+        let range = async move {
+            // Ends when no day is being looked up any more.
+            timeout(LOOK_UPS_MAX, looked.recv()).await.ok();
+            sending.store(true, Ordering::SeqCst);
+            week().await
+        };
+        let range = range.boxed().shared();
+        let day = |day: DayOf| {
+            let (range, looking, sent, load) = (range.clone(), looking.clone(), Arc::clone(&sent), load.clone());
             let date = day.day;
             let load = async move {
-                match range.await {
+                drop(looking);
+                // What was asked before this day was looked up may be older than its last invalidation.
+                let days = if sent.load(Ordering::SeqCst) { load().await } else { range.await };
+                match days {
                     Ok(days) => Loaded::Found(days.get(&date).cloned().unwrap_or_default()),
                     Err(error) => Loaded::Failed(Arc::clone(&error).into()),
                 }
             };
             async move { self.cache.get(&day, load).await }
-        });
+        };
+        let days: Vec<_> = slots.days(org).into_iter().map(day).collect();
+        drop(looking);
         let mut all = Vec::new();
         let mut from = Level::Process;
         for day in join_all(days).await {
