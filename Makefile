@@ -22,9 +22,10 @@ test: ## all tests, against real servers
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace $(ARGS)
 
-bench: ## the benchmarks, each beside a baseline: ARGS="cache", ARGS="memory", ARGS="outage"
+bench: ## the benchmarks, each beside a baseline: ARGS="cache", ARGS="memory", ARGS="outage", ARGS="answer --seconds=10"
 	@scripts/install-servers tests
-	cargo bench --locked -p offhook-tests $(if $(ARGS),-- $(ARGS))
+	cargo build --locked --release -p offhook
+	cargo bench --locked -p offhook-tests --bench bench $(if $(ARGS),-- $(ARGS))
 
 check: ## format, lints, documentation
 	cargo fmt --all --check

@@ -16,6 +16,10 @@ impl Figures {
         Self { name: name.into(), nanoseconds }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Adds `operations` that took `all` together.
     pub(crate) fn add(&mut self, all: Duration, operations: u64) {
         let each = u64::try_from(all.as_nanos()).unwrap_or(u64::MAX) / operations.max(1);
