@@ -13,6 +13,7 @@ mod poison;
 mod processes;
 mod refusals;
 mod retention;
+mod rings;
 mod tools;
 mod traces;
 

@@ -10,7 +10,9 @@ use runtime::{
     exit_code,
 };
 
-use crate::{cache, dead, dev, load, orgs_file, output::Output, private, ring, services, setup, simulate, status};
+use crate::{
+    cache, dead, dev, load, orgs_file, output::Output, private, ring, rings, services, setup, simulate, status,
+};
 
 /// Offhook picks up the phone for your webhooks.
 #[derive(Parser)]
@@ -112,6 +114,8 @@ enum Orgs {
 enum Simulate {
     /// Ask who is calling, as Retell does while the line rings
     Ring(ring::Ring),
+    /// Let many callers ring at a given rate, and tell how fast they are answered and how much the cache had
+    Rings(rings::Rings),
     /// Send one call, signed as Retell signs, and follow it
     Call(simulate::Call),
     /// Send many calls at a given rate, and count in Postgres what became of them
@@ -162,6 +166,7 @@ impl Command {
                 setup::apply_orgs(&file, &broker.nats_url, &database.database_url, output).await?;
             }
             Self::Simulate(Simulate::Ring(ring)) => ring.run(output).await?,
+            Self::Simulate(Simulate::Rings(rings)) => return rings.run(output).await,
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,

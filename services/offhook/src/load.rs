@@ -2,7 +2,7 @@
 //!
 //! Acknowledgements alone prove nothing here; every acknowledged event is looked up where it has to be.
 
-mod arguments;
+pub(crate) mod arguments;
 mod plan;
 mod sender;
 mod store;
@@ -19,15 +19,12 @@ use clap::{Args, CommandFactory as _, error::ErrorKind};
 use serde_json::json;
 
 use self::{
-    arguments::{Org, Sender, percent, wait},
+    arguments::{EX_USAGE, Org, Sender, percent, wait},
     plan::{EVENTS, Plan, Shape},
     tally::Tally,
     verdict::Verdict,
 };
 use crate::{cli::Cli, output::Output};
-
-/// Wrong usage that the parser alone can't see, as `sysexits.h` has it.
-const EX_USAGE: u8 = 64;
 
 /// Settings of `simulate load`.
 #[derive(Debug, Clone, Args)]

@@ -11,6 +11,7 @@ mod output;
 mod place;
 mod private;
 mod ring;
+mod rings;
 mod services;
 mod setup;
 mod simulate;

@@ -1,25 +1,27 @@
-//! What `simulate load` takes on its command line, read from text: orgs with keys, shares, waits.
+//! What `simulate load` and `simulate rings` take on their command lines, read from text: orgs with keys, shares, waits.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use contract::OrgId;
 
+/// Wrong usage that the parser alone can't see, as `sysexits.h` has it.
+pub(crate) const EX_USAGE: u8 = 64;
 /// The longest wait for Postgres.
 const WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// An org as it is named, with or without its key.
 #[derive(Clone)]
-pub(super) struct Org {
+pub(crate) struct Org {
     id: OrgId,
     key: Option<String>,
 }
 
 /// An org and the key that its deliveries are signed with.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     /// Whose calls.
-    pub(super) org: OrgId,
+    pub(crate) org: OrgId,
     /// Its key.
-    pub(super) key: String,
+    pub(crate) key: String,
 }
 
 impl Org {
@@ -27,7 +29,7 @@ impl Org {
     ///
     /// # Errors
     /// What is missing.
-    pub(super) fn with_key(&self, common: Option<&str>) -> Result<Sender, String> {
+    pub(crate) fn with_key(&self, common: Option<&str>) -> Result<Sender, String> {
         let key = self.key.as_deref().or(common).filter(|key| !key.is_empty());
         let missing = || format!("no key for {}: give --org {}=KEY, --secret or DEMO_RETELL_API_KEY", self.id, self.id);
         Ok(Sender { org: self.id.clone(), key: key.ok_or_else(missing)?.to_owned() })
@@ -51,14 +53,14 @@ impl FromStr for Org {
 }
 
 /// A share, `5%` or `5`, as a number from 0 to 1.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.strip_suffix('%').unwrap_or(text).trim().parse().ok();
     let share = number.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
     share.ok_or_else(|| "a share from 0% to 100%".to_owned())
 }
 
 /// A time, `60s`, `500ms`, `2m` or plain seconds; at most an hour.
-pub(super) fn wait(text: &str) -> Result<Duration, String> {
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let ms_of_unit = match unit {
