@@ -2,6 +2,7 @@
 //!
 //! Seeded. What happens when depends on the machine too, so a seed says which storm it was, not how it ended.
 
+mod answers;
 mod load;
 mod storm;
 
