@@ -3,7 +3,7 @@
 //! What comes too late is not lost: its load goes on in the cache, and the next answer finds it. Refuses to wait past the
 //! deadline, and to hide what is missing.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use cache::{Level, LoadError, Read};
 use chrono::{DateTime, FixedOffset};
@@ -11,6 +11,9 @@ use chrono_tz::Tz;
 use context::{Accounts, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots};
 use contract::{OrgId, PhoneNumber};
 use tokio::time::{Instant, timeout_at};
+
+/// The part of the time to the deadline that our own tables have before the CRM is asked too: a third.
+const CONTACT_SHARE: u32 = 3;
 
 /// What an answer is made of, as far as it was there in time.
 #[derive(Debug, Default)]
@@ -82,14 +85,16 @@ impl Question<'_> {
         Gathered { contact, crm, memory, slots, appointments, prompt_known, prompt_unknown }
     }
 
-    /// Who is calling: from our own tables, and from the CRM if those know no name.
+    /// Who is calling: from our own tables, and from the CRM if those know no name, or don't say so soon.
     async fn caller(&self, library: &Library) -> (Part<ContactFacts>, Part<CrmContact>) {
-        let contact = self.part(async { Some(library.contact(self.org, self.phone?).await) }).await;
-        if contact.value().is_some_and(|contact| contact.name.is_some()) {
-            return (contact, Part::default());
+        let mut contact = pin!(self.part(async { Some(library.contact(self.org, self.phone?).await) }));
+        let crm = self.part(async { library.crm_contact(self.accounts, self.org, self.phone?).await });
+        let patience = self.begun + self.deadline.saturating_duration_since(self.begun) / CONTACT_SHARE;
+        match timeout_at(patience, &mut contact).await {
+            Ok(contact) if contact.value().is_some_and(|contact| contact.name.is_some()) => (contact, Part::default()),
+            Ok(contact) => (contact, crm.await),
+            Err(_) => tokio::join!(contact, crm),
         }
-        let crm = self.part(async { library.crm_contact(self.accounts, self.org, self.phone?).await }).await;
-        (contact, crm)
     }
 
     async fn slots(&self, library: &Library) -> Part<Vec<DateTime<FixedOffset>>> {

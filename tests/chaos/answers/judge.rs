@@ -1,6 +1,9 @@
 //! What holds for every answer, whatever is broken.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::ask::Told;
 
@@ -38,8 +41,13 @@ impl Judged {
     pub(crate) fn name(&self, parts: &[&str]) {
         let named = self.named();
         for part in parts {
-            assert!(named.contains(part), "{part} is missing and nobody says so: {named:?}");
+            assert!(named.contains_key(part), "{part} is missing and nobody says so: {named:?}");
         }
+    }
+
+    /// How many answers name this part.
+    pub(crate) fn lacking(&self, part: &str) -> usize {
+        self.named().get(part).copied().unwrap_or_default()
     }
 
     /// How many there are, the time of the 99th in a hundred, and what was named.
@@ -52,8 +60,11 @@ impl Judged {
         format!("{} answers, {whole} whole; ms p50 {p50}, p99 {p99}, max {max}; missing {:?}", all.len(), self.named())
     }
 
-    fn named(&self) -> BTreeSet<&str> {
-        self.0.iter().flat_map(Told::missing).collect()
+    /// How many answers name each part that any of them names.
+    fn named(&self) -> BTreeMap<&str, usize> {
+        let mut named = BTreeMap::new();
+        self.0.iter().flat_map(Told::missing).for_each(|part| *named.entry(part).or_default() += 1);
+        named
     }
 }
 
