@@ -106,7 +106,7 @@ async fn a_week_of_slots_is_one_request_and_so_is_one_day_of_it() {
     // Somebody books it, and whoever hears of that invalidates that day.
     book(&stage, STRANGER, &first).await;
     assert_eq!(stage.ring(STRANGER).await.get("first_available_slot"), first, "nobody has heard of it");
-    let calendar: Calendar = "highlevel:cal_main".parse().expect("a calendar");
+    let calendar = Calendar { vendor: "highlevel".to_owned(), id: "cal_main".to_owned() };
     let day = first[..10].parse().expect("a date");
     stage.bump([tags::slots(&calendar, day)]).await;
     until("another slot is the first", async || {
@@ -169,7 +169,7 @@ async fn prompts_differ_for_those_we_know_and_have_their_blanks_filled() {
 async fn a_day_is_never_filled_with_what_was_asked_before_its_invalidation() {
     let stage = Stage::start().await;
     let [(second, second_url), (third, third_url)] = [stage.world.answer().await, stage.world.answer().await];
-    let calendar: Calendar = "highlevel:cal_main".parse().expect("a calendar");
+    let calendar = Calendar { vendor: "highlevel".to_owned(), id: "cal_main".to_owned() };
     let bump = async |day: NaiveDate| stage.bump([tags::slots(&calendar, day)]).await;
     let free = stage.ring("anonymous").await.get("first_available_slot").to_owned();
     let day: NaiveDate = free[..10].parse().expect("a date");

@@ -20,10 +20,10 @@ deadline_ms = 5000
 greeting = { known = "Hi {customer_name} of {business_name}. {parking}{nothing}", unknown = "Welcome, {customer_name}." }
 [org.channel.variables]
 parking = { default = "Behind the house.", max = 40 }
-tier = {}
+tier = { default = "" }
 customer_name = { default = "friend", max = 6 }
 is_open = { default = "perhaps" }
-customer_facts_count = { max = 1 }
+customer_facts_count = { default = "", max = 1 }
 "#;
 
 /// Fails unless these are the usual names and `more`, each value within its maximum.

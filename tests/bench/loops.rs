@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::mpsc::{Receiver, Sender, channel},
     task::JoinSet,
 };
 
@@ -15,6 +15,9 @@ use crate::{figures::Figures, http::Connection};
 
 /// Connections that stay open.
 const CONNECTIONS: usize = 64;
+
+/// Questions that may be due on one connection and not yet sent.
+const DUE_MAX: usize = 10_000;
 
 /// Requests that were made beforehand, taken in turn.
 pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
@@ -71,7 +74,7 @@ pub(crate) async fn open_loop(
 ) -> Run {
     let (mut askers, mut dues) = (JoinSet::new(), Vec::new());
     for _ in 0..CONNECTIONS {
-        let (due, told) = unbounded_channel();
+        let (due, told) = channel(DUE_MAX);
         dues.push(due);
         askers.spawn(ask_when_due(address, Arc::clone(requests), told));
     }
@@ -88,19 +91,20 @@ pub(crate) async fn open_loop(
 }
 
 /// Says when each question is due, to one connection after the other.
-fn pace(dues: &[UnboundedSender<(Instant, usize)>], rate: u32, lasting: Duration) {
+fn pace(dues: &[Sender<(Instant, usize)>], rate: u32, lasting: Duration) {
     let begun = Instant::now();
     let gap = Duration::from_secs(1) / rate;
     let mut nth = 0;
     while gap * nth < lasting {
         let due = begun + gap * nth;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        dues[nth as usize % dues.len()].send((due, nth as usize)).ok();
+
+        dues[nth as usize % dues.len()].blocking_send((due, nth as usize)).ok();
         nth += 1;
     }
 }
 
-async fn ask_when_due(address: SocketAddr, requests: Requests, mut dues: UnboundedReceiver<(Instant, usize)>) -> Run {
+async fn ask_when_due(address: SocketAddr, requests: Requests, mut dues: Receiver<(Instant, usize)>) -> Run {
     let (mut run, mut connection) = (Run::new(""), None);
     while let Some((due, nth)) = dues.recv().await {
         let well = ask(&mut connection, address, &requests[nth % requests.len()]).await;

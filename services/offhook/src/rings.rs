@@ -111,7 +111,7 @@ impl Rings {
         let before = Reads::of(&client, self.admin_url.as_deref()).await?;
         let tally = ring(&lines, &mut mix, self.calls, output).await?;
         let after = Reads::of(&client, self.admin_url.as_deref()).await?;
-        tally.report(before.zip(after).map(|(before, after)| after.since(&before)), output);
+        tally.report(before.zip(after).map(|(before, after)| after.since(&before)).as_ref(), output);
         Ok(u8::from(tally.answered < tally.sent))
     }
 
@@ -192,12 +192,12 @@ impl Tally {
         }
     }
 
-    fn report(&self, reads: Option<Reads>, output: Output) {
+    fn report(&self, reads: Option<&Reads>, output: Output) {
         let Self { sent, answered, degraded, refusal, .. } = self;
         let ms = |quantile: f64| self.answers_us.value_at_quantile(quantile) as f64 / 1000.0;
         let (p50, p95, p99, max) = (ms(0.5), ms(0.95), ms(0.99), ms(1.0));
         let why = refusal.as_ref().map(|why| format!("; the first without: {why}")).unwrap_or_default();
-        let cached = reads.as_ref().map(|reads| format!("\n  {reads}")).unwrap_or_default();
+        let cached = reads.map(|reads| format!("\n  {reads}")).unwrap_or_default();
         output.result(
             format_args!(
                 "  rung {sent}, answered {answered}, degraded {degraded}{why}\n  \
@@ -206,8 +206,8 @@ impl Tally {
             &json!({
                 "sent": sent, "answered": answered, "degraded": degraded, "refusal": refusal,
                 "answer_ms": { "p50": p50, "p95": p95, "p99": p99, "max": max },
-                "reads": reads.as_ref().map(Reads::all), "hits": reads.as_ref().map(Reads::hits),
-                "hit_rate": reads.as_ref().and_then(Reads::hit_rate),
+                "reads": reads.map(Reads::all), "hits": reads.map(Reads::hits),
+                "hit_rate": reads.and_then(Reads::hit_rate),
             }),
         );
     }
