@@ -50,6 +50,8 @@ async fn the_last_calls_summary_is_told_from_our_own_tables() {
     let answer = stage.ring(JANE).await;
     assert_eq!((answer.get("customer_summary"), answer.get("total_calls")), ("A crown.", "3"));
     assert_eq!(answer.get("last_call_at"), "2026-11-18T06:06:40-05:00", "on the branch's clock");
+    let known_there = "INSERT INTO offhook.contacts (org, phone, total_calls) VALUES ('other', '+15005550006', 1)";
+    stage.world.sql(known_there).await;
     assert_eq!(stage.ring_other(JANE).await.get("customer_summary"), "", "it is no business of the other org");
     ingress.stop().await;
     worker.stop().await;

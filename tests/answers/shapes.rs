@@ -117,7 +117,8 @@ async fn the_orgs_own_code_gets_the_same_variables_for_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn before_any_org_is_known_the_answer_is_neutral() {
     let bare = WorldOptions { bare: true, ..WorldOptions::default() };
-    let world = testkit::World::with(bare).await;
+    let mut world = testkit::World::with(bare).await;
+    world.nats.kill().await.expect("it can be killed");
     let (answer, url) = world.answer_unready().await;
     let nested = Question::ring(JANE, MAIN).ask(&url).await;
     let flat = Question::flat(JANE, MAIN).unsigned().ask(&url).await;
@@ -129,7 +130,7 @@ async fn before_any_org_is_known_the_answer_is_neutral() {
     }
     assert!(answer.objections().iter().any(|why| why.contains("no orgs loaded yet")), "{:?}", answer.objections());
     answer.stop().await;
-    // It has no streams that could be looked at.
+    // It has no broker that could be asked.
     world.abandon();
 }
 
