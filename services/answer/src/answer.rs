@@ -2,7 +2,7 @@
 //!
 //! The same for a hit and for a miss, for a caller we know and for one we don't: same variables, same event.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use axum::http::HeaderName;
 use bytes::Bytes;
@@ -42,7 +42,7 @@ pub(crate) enum Asker {
 pub(crate) struct Answer {
     /// Comes back in the call's own events, so that they can be joined with this answer.
     pub(crate) id: String,
-    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<Cow<'static, str>, String>,
     gathered: Gathered,
     took: Duration,
     /// Nobody was asked: we don't know whose call it is.
@@ -138,6 +138,7 @@ impl Answer {
 
     /// The event that says so.
     fn tell(&self, context: &Context, org: &LiveOrg, asker: Asker, asked: &Inbound, call: &Call<'_>) {
+        let Some(place) = context.emitter.place() else { return };
         let now = Utc::now();
         let body = json!({
             "offhook_id": self.id,
@@ -165,6 +166,6 @@ impl Answer {
             content_type: "application/json".to_owned(),
             fault: None,
         };
-        context.emitter.emit(envelope, Bytes::from(body.to_string()));
+        context.emitter.emit(place, envelope, Bytes::from(body.to_string()));
     }
 }

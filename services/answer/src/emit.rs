@@ -8,7 +8,7 @@ use bus::Bus;
 use bytes::Bytes;
 use contract::Envelope;
 use metrics::counter;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -16,6 +16,9 @@ use tracing::Instrument as _;
 const WAITING_MAX: usize = 1024;
 /// What shutdown waits for them.
 const FINISH_MAX: Duration = Duration::from_secs(5);
+
+/// Room for one event that waits.
+pub(crate) type Place = OwnedSemaphorePermit;
 
 /// Publishes in the background. Cheap to clone.
 #[derive(Clone)]
@@ -30,12 +33,17 @@ impl Emitter {
         Self { bus, places: Arc::new(Semaphore::new(WAITING_MAX)), tasks: TaskTracker::new() }
     }
 
-    /// Publishes when the broker takes it, within the time that any publish has.
-    pub(crate) fn emit(&self, envelope: Envelope, body: Bytes) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+    /// Room for one more event; without it the event is lost and counted, and need not be made.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        if place.is_none() {
             counter!("offhook_answer_events_lost_total", "why" => "too_many_waiting").increment(1);
-            return;
-        };
+        }
+        place
+    }
+
+    /// Publishes when the broker takes it, within the time that any publish has.
+    pub(crate) fn emit(&self, place: Place, envelope: Envelope, body: Bytes) {
         let bus = self.bus.clone();
         let publish = async move {
             if let Err(error) = bus.publish(&envelope, body).await {
@@ -53,5 +61,20 @@ impl Emitter {
         if tokio::time::timeout(FINISH_MAX, self.tasks.wait()).await.is_err() {
             tracing::warn!(limit_s = FINISH_MAX.as_secs(), "events of answers were cut off by shutdown");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_events_wait_for_the_broker_than_there_is_room_for() {
+        let bus = Bus::connect("nats://127.0.0.1:1", "test").await.expect("an address of a broker");
+        let emitter = Emitter::new(bus);
+        let places: Vec<Place> = (0..WAITING_MAX + 3).filter_map(|_| emitter.place()).collect();
+        assert_eq!(places.len(), WAITING_MAX);
+        drop(places);
+        assert!(emitter.place().is_some(), "what waits no longer makes room");
     }
 }

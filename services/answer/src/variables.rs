@@ -3,9 +3,9 @@
 //! Clock words are made here, at the moment of the answer, and never come out of a cache. Refuses to leave a name out: what is
 //! not known has its default.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
 use chrono_tz::Tz;
 use contract::PhoneNumber;
 use orgs::{Branch, Channel};
@@ -46,6 +46,20 @@ const DECLARED_CHARS_MAX: usize = 500;
 /// Slots and appointments that are read out.
 const SLOTS_TOLD_MAX: usize = 12;
 const APPOINTMENTS_TOLD_MAX: usize = 5;
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 /// What is said when a channel says nothing else.
 const GREETING_KNOWN: &str = "Hello {customer_name}, thank you for calling {business_name}. How can I help you today?";
 const GREETING_UNKNOWN: &str = "Thank you for calling {business_name}. How can I help you today?";
@@ -61,7 +75,7 @@ pub(crate) struct Situation<'a> {
 }
 
 /// The variables of an answer.
-pub(crate) fn variables(situation: &Situation<'_>) -> BTreeMap<String, String> {
+pub(crate) fn variables(situation: &Situation<'_>) -> BTreeMap<Cow<'static, str>, String> {
     let mut set = Set::new(situation.channel);
     set.put("business_name", situation.business_name);
     if let Some(branch) = situation.branch {
@@ -71,44 +85,42 @@ pub(crate) fn variables(situation: &Situation<'_>) -> BTreeMap<String, String> {
     set.calendar(situation);
     set.put("degraded", situation.gathered.missing().join(","));
     set.prompts(situation);
-    set.values
+    set.0.into_iter().map(|(name, variable)| (name, variable.value)).collect()
 }
 
-/// The values so far, each within its maximum.
-struct Set {
-    values: BTreeMap<String, String>,
-    limits: BTreeMap<String, usize>,
+/// The variables so far, each within its maximum.
+struct Set(BTreeMap<Cow<'static, str>, Variable>);
+
+struct Variable {
+    value: String,
+    /// In characters.
+    max: usize,
 }
 
 impl Set {
     /// Every name with its default, the channel's own names included.
     fn new(channel: Option<&Channel>) -> Self {
-        let mut set = Self { values: BTreeMap::new(), limits: BTreeMap::new() };
-        for (name, default, max) in VARIABLES {
-            set.limits.insert(name.to_owned(), max);
-            set.values.insert(name.to_owned(), default.to_owned());
-        }
+        let usual = VARIABLES
+            .iter()
+            .map(|(name, default, max)| (Cow::Borrowed(*name), Variable { value: (*default).to_owned(), max: *max }));
+        let mut set = Self(usual.collect());
         for (name, declared) in channel.iter().flat_map(|channel| &channel.variables) {
-            let usual = set.limits.get(name).copied().unwrap_or(DECLARED_CHARS_MAX);
-            set.limits.insert(name.clone(), declared.max.unwrap_or(usual));
-            let default = if declared.default.is_empty() {
-                set.values.get(name).cloned().unwrap_or_default()
-            } else {
-                declared.default.clone()
-            };
-            set.values.insert(name.clone(), String::new());
-            set.put(name, default);
+            if !set.0.contains_key(name.as_str()) {
+                let empty = Variable { value: String::new(), max: DECLARED_CHARS_MAX };
+                set.0.insert(Cow::Owned(name.clone()), empty);
+            }
+            let Some(variable) = set.0.get_mut(name.as_str()) else { continue };
+            variable.max = declared.max.unwrap_or(variable.max);
+            let default = std::mem::take(&mut variable.value);
+            variable.put(if declared.default.is_empty() { &default } else { &declared.default });
         }
         set
     }
 
     /// Puts a value, cut on a character's border; an empty one leaves the default.
     fn put(&mut self, name: &str, value: impl AsRef<str>) {
-        let max = self.limits.get(name).copied().unwrap_or(DECLARED_CHARS_MAX);
-        let value = value.as_ref();
-        let end = value.char_indices().nth(max).map_or(value.len(), |(end, _)| end);
-        if end > 0 {
-            self.values.insert(name.to_owned(), value[..end].to_owned());
+        if let Some(variable) = self.0.get_mut(name) {
+            variable.put(value.as_ref());
         }
     }
 
@@ -118,9 +130,9 @@ impl Set {
 
     fn clock(&mut self, branch: &Branch, now: DateTime<Utc>) {
         let local = now.with_timezone(&branch.time_zone);
-        self.put("current_date", local.format("%Y-%m-%d").to_string());
-        self.put("current_time", local.format("%H:%M").to_string());
-        self.put("current_weekday", local.format("%A").to_string());
+        self.put("current_date", local.date_naive().to_string());
+        self.put("current_time", format!("{:02}:{:02}", local.hour(), local.minute()));
+        self.put("current_weekday", weekday(local.weekday()));
         self.put("time_zone", branch.time_zone.name());
         self.put_flag("is_open", branch.is_open(now));
         self.put("business_hours", branch.hours_in_words(now));
@@ -147,7 +159,6 @@ impl Set {
 
     fn calendar(&mut self, situation: &Situation<'_>) {
         let zone = situation.branch.map_or(Tz::UTC, |branch| branch.time_zone);
-        let in_words = |at: DateTime<Tz>| at.format("%A, %B %-d at %-I:%M %p").to_string();
         if let Some(slots) = situation.gathered.slots.value() {
             let next: Vec<_> = slots.iter().filter(|slot| **slot > situation.now).collect();
             let told = next.iter().take(SLOTS_TOLD_MAX).map(|slot| in_words(slot.with_timezone(&zone)));
@@ -191,7 +202,8 @@ impl Set {
         let (mut filled, mut rest) = (String::with_capacity(text.len()), text);
         while let Some((before, after)) = rest.split_once(open) {
             filled.push_str(before);
-            let value = after.split_once(close).and_then(|(name, after)| Some((self.values.get(name.trim())?, after)));
+            let value =
+                after.split_once(close).and_then(|(name, after)| Some((&self.0.get(name.trim())?.value, after)));
             match value {
                 Some((value, after)) => {
                     filled.push_str(value);
@@ -204,5 +216,56 @@ impl Set {
             }
         }
         filled + rest
+    }
+}
+
+impl Variable {
+    fn put(&mut self, value: &str) {
+        // No more characters than bytes: most values need no counting.
+        let end = if value.len() <= self.max {
+            value.len()
+        } else {
+            value.char_indices().nth(self.max).map_or(value.len(), |(end, _)| end)
+        };
+        if end > 0 {
+            value[..end].clone_into(&mut self.value);
+        }
+    }
+}
+
+/// `Monday, November 23 at 9:30 AM`. By hand: there are a dozen in an answer, and a pattern is read anew each time.
+fn in_words(at: DateTime<Tz>) -> String {
+    let (is_afternoon, hour) = at.hour12();
+    let half = if is_afternoon { "PM" } else { "AM" };
+    let month = MONTHS[at.month0() as usize];
+    format!("{}, {month} {} at {hour}:{:02} {half}", weekday(at.weekday()), at.day(), at.minute())
+}
+
+fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Mon => "Monday",
+        Weekday::Tue => "Tuesday",
+        Weekday::Wed => "Wednesday",
+        Weekday::Thu => "Thursday",
+        Weekday::Fri => "Friday",
+        Weekday::Sat => "Saturday",
+        Weekday::Sun => "Sunday",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{Duration, TimeZone as _};
+
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_as_the_pattern_would_have_it() {
+        let zone = chrono_tz::America::New_York;
+        let first = zone.with_ymd_and_hms(2026, 1, 1, 0, 5, 0).unwrap();
+        for hours in (0..24 * 366).step_by(7) {
+            let at = first + Duration::hours(hours);
+            assert_eq!(in_words(at), at.format("%A, %B %-d at %-I:%M %p").to_string());
+        }
     }
 }

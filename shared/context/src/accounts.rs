@@ -2,6 +2,8 @@
 //!
 //! A vendor that is not named, or whose secret can't be read, is not asked.
 
+use std::sync::Arc;
+
 use contract::OrgId;
 use orgs::{LiveOrg, LiveVendor};
 use vendors::{highlevel, langfuse, mem0, zep};
@@ -9,13 +11,13 @@ use vendors::{highlevel, langfuse, mem0, zep};
 /// Which version of a prompt is asked for, unless the org says otherwise.
 const LABEL: &str = "production";
 
-/// Whom can be asked on behalf of an org.
+/// Whom can be asked on behalf of an org. Cheap to clone: each reader takes along whom its load would ask.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    pub(crate) highlevel: Option<highlevel::Account>,
-    pub(crate) memory: Option<MemoryAccount>,
-    pub(crate) langfuse: Option<langfuse::Account>,
-    prompts: Option<Prompts>,
+    pub(crate) highlevel: Option<Arc<highlevel::Account>>,
+    pub(crate) memory: Option<Arc<MemoryAccount>>,
+    pub(crate) langfuse: Option<Arc<langfuse::Account>>,
+    prompts: Option<Arc<Prompts>>,
 }
 
 /// Where an org's memories are: Zep, or mem0 if there is no Zep.
@@ -52,17 +54,17 @@ impl Accounts {
         let mem0 = || live.vendor("mem0").and_then(|vendor| mem0_account(org, &vendor)).map(MemoryAccount::Mem0);
         let langfuse = live.vendor("langfuse");
         Self {
-            highlevel: live.vendor("highlevel").and_then(|vendor| highlevel_account(org, &vendor)),
-            memory: zep.or_else(mem0),
-            langfuse: langfuse.as_ref().and_then(|vendor| langfuse_account(org, vendor)),
-            prompts: langfuse.as_ref().and_then(prompts),
+            highlevel: live.vendor("highlevel").and_then(|vendor| highlevel_account(org, &vendor)).map(Arc::new),
+            memory: zep.or_else(mem0).map(Arc::new),
+            langfuse: langfuse.as_ref().and_then(|vendor| langfuse_account(org, vendor)).map(Arc::new),
+            prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
         }
     }
 
     /// The prompts, if the org has any.
     #[must_use]
     pub fn prompts(&self) -> Option<&Prompts> {
-        self.prompts.as_ref()
+        self.prompts.as_deref()
     }
 }
 

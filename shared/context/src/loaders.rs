@@ -33,7 +33,7 @@ fn live<K: Kind>() -> By {
 
 pub(crate) async fn crm_contact(
     vendors: Vendors,
-    account: highlevel::Account,
+    account: Arc<highlevel::Account>,
     phone: PhoneNumber,
 ) -> Loaded<CrmContact> {
     let found = vendors.highlevel(&account).lookup(&phone, live::<CrmContactOf>()).await;
@@ -50,9 +50,9 @@ pub(crate) async fn crm_contact(
     found.map(|found| found.map(ours)).into()
 }
 
-pub(crate) async fn memory(vendors: Vendors, account: MemoryAccount, phone: PhoneNumber) -> Loaded<Memory> {
+pub(crate) async fn memory(vendors: Vendors, account: Arc<MemoryAccount>, phone: PhoneNumber) -> Loaded<Memory> {
     let by = live::<MemoryOf>();
-    let found = match &account {
+    let found = match account.as_ref() {
         MemoryAccount::Zep(account) => {
             vendors.zep(account).search(&UserId::of(&account.org, &phone), QUERY, FACTS_MAX, by).await
         }
@@ -65,7 +65,7 @@ pub(crate) async fn memory(vendors: Vendors, account: MemoryAccount, phone: Phon
 
 pub(crate) async fn appointments(
     vendors: Vendors,
-    account: highlevel::Account,
+    account: Arc<highlevel::Account>,
     contact_id: String,
     zone: Tz,
 ) -> Loaded<Vec<Appointment>> {
@@ -85,7 +85,7 @@ pub(crate) async fn appointments(
     found.map(sorted).into()
 }
 
-pub(crate) async fn prompt(vendors: Vendors, account: langfuse::Account, name: PromptName) -> Loaded<Prompt> {
+pub(crate) async fn prompt(vendors: Vendors, account: Arc<langfuse::Account>, name: PromptName) -> Loaded<Prompt> {
     let found = vendors.langfuse(&account).prompt(&name.name, &name.label, live::<PromptOf>()).await;
     found.map(|found| found.map(|prompt| Prompt { text: prompt.text, version: i64::from(prompt.version) })).into()
 }
@@ -93,7 +93,7 @@ pub(crate) async fn prompt(vendors: Vendors, account: langfuse::Account, name: P
 /// The free slots of all days that are looked ahead, by local date.
 pub(crate) async fn slots(
     vendors: Vendors,
-    account: highlevel::Account,
+    account: Arc<highlevel::Account>,
     slots: Slots,
 ) -> Result<BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>, Arc<VendorError>> {
     let midnight = |day: NaiveDate| {

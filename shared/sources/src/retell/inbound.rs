@@ -3,10 +3,7 @@
 //! Source: the provider's inbound call webhook guide. Beside its nested shape the flat one of hand-built systems is read:
 //! `{call_id, from_number, to_number}`. Refuses nothing: a question that can't be read has no numbers.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::{mend, text::Lenient};
 
@@ -55,20 +52,57 @@ pub fn inbound(body: &[u8]) -> Inbound {
     Inbound { from_number: from_number.0, to_number: to_number.0, agent_id: agent_id.0, call_id: call_id.0, flat }
 }
 
+/// The answer in the shape of its question.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum InboundAnswer<'a, V> {
+    /// Beside what the caller is told, what comes back in the call's own events.
+    Nested {
+        /// All of it.
+        call_inbound: Told<'a, V>,
+    },
+    /// What the caller is told alone.
+    Flat {
+        /// By name.
+        dynamic_variables: &'a V,
+    },
+}
+
+/// What Retell makes of a nested answer.
+#[derive(Debug, Serialize)]
+pub struct Told<'a, V> {
+    dynamic_variables: &'a V,
+    metadata: Metadata<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Metadata<'a> {
+    offhook_id: &'a str,
+}
+
 impl Inbound {
     /// The answer, in the shape of the question. `answer_id` comes back in the call's own events.
     #[must_use]
-    pub fn answer(&self, variables: &BTreeMap<String, String>, answer_id: &str) -> Value {
+    pub fn answer<'a, V: Serialize>(&self, variables: &'a V, answer_id: &'a str) -> InboundAnswer<'a, V> {
         if self.flat {
-            return json!({ "dynamic_variables": variables });
+            return InboundAnswer::Flat { dynamic_variables: variables };
         }
-        json!({ "call_inbound": { "dynamic_variables": variables, "metadata": { "offhook_id": answer_id } } })
+        let metadata = Metadata { offhook_id: answer_id };
+        InboundAnswer::Nested { call_inbound: Told { dynamic_variables: variables, metadata } }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn answer(asked: &Inbound, variables: &BTreeMap<String, String>) -> Value {
+        serde_json::to_value(asked.answer(variables, "id")).unwrap()
+    }
 
     #[test]
     fn both_shapes_are_read_and_answered_each_in_its_own() {
@@ -79,12 +113,12 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!((nested.from_number.clone(), nested.agent_id.clone()), (text("+15005550006"), text("agent_7c1")));
         let variables = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-        let answer = nested.answer(&variables, "id");
-        assert_eq!(answer["call_inbound"]["dynamic_variables"]["a"], "b");
-        assert_eq!(answer["call_inbound"]["metadata"]["offhook_id"], "id");
+        let told = answer(&nested, &variables);
+        assert_eq!(told["call_inbound"]["dynamic_variables"]["a"], "b");
+        assert_eq!(told["call_inbound"]["metadata"]["offhook_id"], "id");
         let flat = inbound(br#"{"call_id":"call_1","from_number":"anonymous","to_number":"+15005550001"}"#);
         assert_eq!((flat.call_id.clone(), flat.from_number.clone()), (text("call_1"), text("anonymous")));
-        assert_eq!(flat.answer(&variables, "id"), json!({ "dynamic_variables": { "a": "b" } }));
+        assert_eq!(answer(&flat, &variables), json!({ "dynamic_variables": { "a": "b" } }));
     }
 
     #[test]
@@ -100,7 +134,7 @@ mod tests {
         ] {
             let read = inbound(body);
             assert_eq!((&read.from_number, &read.to_number), (&None, &None));
-            assert!(read.answer(&BTreeMap::new(), "id")["call_inbound"].is_object(), "{body:?}");
+            assert!(answer(&read, &BTreeMap::new())["call_inbound"].is_object(), "{body:?}");
         }
     }
 }
