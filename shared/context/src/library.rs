@@ -59,21 +59,24 @@ impl Library {
     /// When it had to be loaded and could not be.
     pub async fn contact(&self, org: &OrgId, phone: &PhoneNumber) -> Result<Read<ContactFacts>, LoadError> {
         let contact = Contact { org: org.clone(), phone: phone.clone() };
-        self.cache.get(&contact, contact.clone().load(self.pool.clone())).await
+        let (asked, pool) = (contact.clone(), self.pool.clone());
+        self.cache.get(&contact, later(move || asked.load(pool))).await
     }
 
     /// Who is calling, by the CRM.
     pub async fn crm_contact(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<CrmContact> {
         let account = accounts.highlevel.clone()?;
         let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
-        Some(self.cache.get(&kind, loaders::crm_contact(self.vendors.clone(), account, phone.clone())).await)
+        let (vendors, phone) = (self.vendors.clone(), phone.clone());
+        Some(self.cache.get(&kind, later(move || loaders::crm_contact(vendors, account, phone))).await)
     }
 
     /// What the caller said before.
     pub async fn memory(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<Memory> {
         let account = accounts.memory.clone()?;
         let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
-        Some(self.cache.get(&kind, loaders::memory(self.vendors.clone(), account, phone.clone())).await)
+        let (vendors, phone) = (self.vendors.clone(), phone.clone());
+        Some(self.cache.get(&kind, later(move || loaders::memory(vendors, account, phone))).await)
     }
 
     /// The caller's appointments, read on the clock of `zone` where the vendor names no offset. The CRM's contact is asked for
@@ -89,7 +92,7 @@ impl Library {
         let kind = AppointmentsOf { org: org.clone(), phone: phone.clone() };
         let (library, accounts) = (self.clone(), accounts.clone());
         let (org, phone) = (org.clone(), phone.clone());
-        let load = async move {
+        let load = later(move || async move {
             match library.crm_contact(&accounts, &org, &phone).await {
                 None | Some(Ok(Read { value: None, .. })) => Loaded::Found(Vec::new()),
                 Some(Ok(Read { value: Some(contact), .. })) => {
@@ -97,7 +100,7 @@ impl Library {
                 }
                 Some(Err(error)) => Loaded::Failed(error.into()),
             }
-        };
+        });
         Some(self.cache.get(&kind, load).await)
     }
 
@@ -105,7 +108,8 @@ impl Library {
     pub async fn prompt(&self, accounts: &Accounts, org: &OrgId, name: &PromptName) -> Asked<Prompt> {
         let account = accounts.langfuse.clone()?;
         let kind = PromptOf { org: org.clone(), prompt: name.clone() };
-        Some(self.cache.get(&kind, loaders::prompt(self.vendors.clone(), account, name.clone())).await)
+        let (vendors, name) = (self.vendors.clone(), name.clone());
+        Some(self.cache.get(&kind, later(move || loaders::prompt(vendors, account, name))).await)
     }
 
     /// The free slots of the next [`DAYS`](crate::DAYS) days in order, and the farthest that any day came from. Days that
@@ -129,7 +133,7 @@ impl Library {
             // Ends when no day is being looked up any more.
             timeout(LOOK_UPS_MAX, looked.recv()).await.ok();
             sending.store(true, Ordering::SeqCst);
-            week().await
+            Box::pin(week()).await
         };
         let range = range.boxed().shared();
         let day = |day: DayOf| {
@@ -138,7 +142,7 @@ impl Library {
             let load = async move {
                 drop(looking);
                 // What was asked before this day was looked up may be older than its last invalidation.
-                let days = if sent.load(Ordering::SeqCst) { load().await } else { range.await };
+                let days = if sent.load(Ordering::SeqCst) { Box::pin(load()).await } else { range.await };
                 match days {
                     Ok(days) => Loaded::Found(days.get(&date).cloned().unwrap_or_default()),
                     Err(error) => Loaded::Failed(Arc::clone(&error).into()),
@@ -162,4 +166,9 @@ impl Library {
         all.sort_unstable();
         Some(Ok((all, from)))
     }
+}
+
+/// A load that is nothing but its question until it begins. Most never do, and whole they are kilobytes that each read moves.
+fn later<F: Future + Send>(load: impl FnOnce() -> F + Send) -> impl Future<Output = F::Output> + Send {
+    async move { Box::pin(load()).await }
 }
