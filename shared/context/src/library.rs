@@ -169,6 +169,6 @@ impl Library {
 }
 
 /// A load that is nothing but its question until it begins. Most never do, and whole they are kilobytes that each read moves.
-fn later<F: Future + Send>(load: impl FnOnce() -> F + Send) -> impl Future<Output = F::Output> + Send {
-    async move { Box::pin(load()).await }
+async fn later<F: Future + Send>(load: impl FnOnce() -> F + Send) -> F::Output {
+    Box::pin(load()).await
 }
