@@ -16,8 +16,8 @@ use crate::{figures::Figures, http::Connection};
 /// Connections that stay open.
 const CONNECTIONS: usize = 64;
 
-/// Questions that may be due on one connection and not yet sent.
-const DUE_MAX: usize = 10_000;
+/// Questions that are due and wait for their connection; the pacer is held up by more, and they count from when they were due.
+const WAITING_MAX: usize = 4096;
 
 /// Requests that were made beforehand, taken in turn.
 pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
@@ -74,7 +74,7 @@ pub(crate) async fn open_loop(
 ) -> Run {
     let (mut askers, mut dues) = (JoinSet::new(), Vec::new());
     for _ in 0..CONNECTIONS {
-        let (due, told) = channel(DUE_MAX);
+        let (due, told) = channel(WAITING_MAX);
         dues.push(due);
         askers.spawn(ask_when_due(address, Arc::clone(requests), told));
     }
@@ -97,8 +97,9 @@ fn pace(dues: &[Sender<(Instant, usize)>], rate: u32, lasting: Duration) {
     let mut nth = 0;
     while gap * nth < lasting {
         let due = begun + gap * nth;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-
+        while Instant::now() < due {
+            std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+        }
         dues[nth as usize % dues.len()].blocking_send((due, nth as usize)).ok();
         nth += 1;
     }

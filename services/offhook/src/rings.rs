@@ -111,7 +111,8 @@ impl Rings {
         let before = Reads::of(&client, self.admin_url.as_deref()).await?;
         let tally = ring(&lines, &mut mix, self.calls, output).await?;
         let after = Reads::of(&client, self.admin_url.as_deref()).await?;
-        tally.report(before.zip(after).map(|(before, after)| after.since(&before)).as_ref(), output);
+        let reads = before.zip(after).map(|(before, after)| after.since(&before));
+        tally.report(reads.as_ref(), output);
         Ok(u8::from(tally.answered < tally.sent))
     }
 
