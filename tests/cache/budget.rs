@@ -65,3 +65,39 @@ async fn a_pause_that_a_vendor_asks_for_is_kept_by_all_processes() {
     assert!(one.take(&crm, &RATE, Priority::Live).await.is_err());
     world.end_with_dead_letters(0).await;
 }
+
+/// Ends Redis and starts it again, empty; waits until the cache has noticed both.
+async fn restarted(world: &mut World, cache: &Cache) {
+    world.redis.kill().await.expect("Redis can be killed");
+    until("the cache knows", async || (!cache.is_connected()).then_some(())).await;
+    world.redis.restart().await.expect("Redis starts");
+    until("the cache is connected", async || cache.is_connected().then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_comes_back_empty_gives_nobody_a_full_budget() {
+    let mut world = World::start().await;
+    let [one] = caches(&world).await;
+    let crm = account("crm");
+    assert_eq!(granted(&one, &crm, Priority::Live).await, 20);
+    restarted(&mut world, &one).await;
+    assert!(granted(&one, &crm, Priority::Live).await <= 1);
+    world.end_with_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_was_heard_without_redis_is_kept_when_it_is_back() {
+    let mut world = World::start().await;
+    let [one] = caches(&world).await;
+    let crm = account("crm");
+    world.redis.kill().await.expect("Redis can be killed");
+    until("the cache knows", async || (!one.is_connected()).then_some(())).await;
+    one.pause(&crm, Duration::from_secs(300)).await;
+    // A later and shorter one does not end it.
+    one.pause(&crm, Duration::from_secs(1)).await;
+    world.redis.restart().await.expect("Redis starts");
+    until("the cache is connected", async || one.is_connected().then_some(())).await;
+    let wait = one.take(&crm, &RATE, Priority::Live).await.expect_err("it is paused");
+    assert!(wait > Duration::from_secs(200), "{wait:?}");
+    world.end_with_dead_letters(0).await;
+}

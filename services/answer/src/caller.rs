@@ -1,6 +1,6 @@
 //! Who calls whom: the channel by our number, else by the agent, and the caller's number if it is one.
 //!
-//! Refuses to guess: a number that the org does not own gets a neutral answer, a withheld one no contact.
+//! Refuses to guess: a call that reaches no channel of the org gets a neutral answer, a withheld one no contact.
 
 use contract::PhoneNumber;
 use orgs::{Branch, Channel, ChannelKind, LiveOrg};
@@ -8,8 +8,21 @@ use sources::retell::Inbound;
 
 use crate::answer::Asker;
 
-/// What telephone networks write in place of a number that is withheld.
-const WITHHELD: [&str; 6] = ["anonymous", "restricted", "unavailable", "unknown", "private", "+266696687"];
+/// What telephone networks write in place of a number that is withheld, in words and as the words' keys on a telephone:
+/// ANONYMOUS, RESTRICTED, UNAVAILABLE, UNKNOWN, BLOCKED.
+const WITHHELD: [&str; 11] = [
+    "anonymous",
+    "restricted",
+    "unavailable",
+    "unknown",
+    "blocked",
+    "private",
+    "+266696687",
+    "+7378742833",
+    "+86282452253",
+    "+8656696",
+    "+2562533",
+];
 
 /// A call as its question describes it.
 pub(crate) struct Call<'a> {

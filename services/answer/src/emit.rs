@@ -59,6 +59,7 @@ impl Emitter {
     pub(crate) async fn finish(&self) {
         self.tasks.close();
         if tokio::time::timeout(FINISH_MAX, self.tasks.wait()).await.is_err() {
+            counter!("offhook_answer_events_lost_total", "why" => "shutdown").increment(self.tasks.len() as u64);
             tracing::warn!(limit_s = FINISH_MAX.as_secs(), "events of answers were cut off by shutdown");
         }
     }

@@ -8,7 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use cache::{Level, LoadError, Read};
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
-use context::{Accounts, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots};
+use context::{Accounts, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots, Week};
 use contract::{OrgId, PhoneNumber};
 use tokio::time::{Instant, timeout_at};
 
@@ -43,6 +43,8 @@ enum State<T> {
     Absent(Level),
     /// Here.
     Here(Arc<T>, Level),
+    /// Here, but not all of it, and why.
+    Partly(Arc<T>, String),
     /// Not here in time, or not at all, and why.
     Missing(String),
 }
@@ -98,16 +100,15 @@ impl Question<'_> {
     }
 
     async fn slots(&self, library: &Library) -> Part<Vec<DateTime<FixedOffset>>> {
-        let asked = async {
-            let slots = self.slots.as_ref()?;
-            Some(library.slots(self.accounts, self.org, slots).await?.map(|(all, from)| Read {
-                value: Some(Arc::new(all)),
-                from,
-                age: Duration::ZERO,
-                stale: false,
-            }))
+        let asked = async { library.slots(self.accounts, self.org, self.slots.as_ref()?, self.deadline).await };
+        let state = match asked.await {
+            None => State::Unasked,
+            Some(Ok(Week { slots, from, lacks: None })) => State::Here(Arc::new(slots), from),
+            Some(Ok(Week { slots, lacks: Some(why), .. })) if slots.is_empty() => State::Missing(why),
+            Some(Ok(Week { slots, lacks: Some(why), .. })) => State::Partly(Arc::new(slots), why),
+            Some(Err(error)) => State::Missing(error.to_string()),
         };
-        self.part(asked).await
+        Part { state, took: self.begun.elapsed() }
     }
 
     /// One part, until the deadline. `None`: there is nobody to ask.
@@ -133,7 +134,7 @@ impl<T> Part<T> {
     /// The value, if it is here.
     pub(crate) fn value(&self) -> Option<&T> {
         match &self.state {
-            State::Here(value, _) => Some(value),
+            State::Here(value, _) | State::Partly(value, _) => Some(value),
             State::Unasked | State::Absent(_) | State::Missing(_) => None,
         }
     }
@@ -143,7 +144,7 @@ impl<T> Part<T> {
         let (from, why) = match &self.state {
             State::Unasked => return None,
             State::Here(_, level) | State::Absent(level) => (level.as_str(), None),
-            State::Missing(why) => ("missing", Some(why.clone())),
+            State::Partly(_, why) | State::Missing(why) => ("missing", Some(why.clone())),
         };
         Some(Report { name, took: self.took, from, why })
     }

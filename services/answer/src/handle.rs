@@ -6,7 +6,10 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{
         HeaderMap,
         header::{AUTHORIZATION, CONTENT_TYPE},
@@ -24,6 +27,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use sources::retell::{self, Inbound};
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use crate::{
     answer::{Answer, Asker, answer},
@@ -55,12 +59,13 @@ pub(crate) fn router(context: Arc<Context>) -> Router {
 /// Retell asks while the line rings.
 async fn retell_inbound(
     State(context): State<Arc<Context>>,
-    Path(org): Path<String>,
+    org: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let begun = Instant::now();
     let answered: Result<(Answer, Inbound), Refusal> = async {
+        let Path(org) = org.map_err(|_| Refusal::UnknownOrg)?;
         let body = read(body).await?;
         let asked = retell::inbound(&body);
         let directory = context.orgs.directory();
@@ -70,6 +75,7 @@ async fn retell_inbound(
         };
         Ok((answer, asked))
     }
+    .instrument(span("retell_inbound"))
     .await;
     count("retell_inbound", begun, answered.as_ref().map(|(answer, _)| answer));
     match answered {
@@ -96,13 +102,15 @@ struct CallersQuery {
 /// The org's own code asks.
 async fn callers(
     State(context): State<Arc<Context>>,
-    Path((org, phone)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<CallersQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let begun = Instant::now();
     let answered: Result<Answer, Refusal> = async {
-        let to_number = query.ok().and_then(|Query(query)| query.to).map(|to| plus(&to));
+        let Path((org, phone)) = path.map_err(|_| Refusal::UnknownOrg)?;
+        // A query that can't be read names a number that is none of ours.
+        let to_number = query.map_or(Some(String::new()), |Query(query)| query.to.map(|to| plus(&to)));
         let mut asked = Inbound::default();
         (asked.from_number, asked.to_number) = (Some(phone), to_number);
         let directory = context.orgs.directory();
@@ -111,12 +119,18 @@ async fn callers(
             _ => Answer::neutral(begun),
         })
     }
+    .instrument(span("caller"))
     .await;
     count("caller", begun, answered.as_ref());
     match answered {
         Ok(answer) => (answer.timing(), Json(answer.as_json())).into_response(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// The span of one answer; the loads and the event that it begins are in it too.
+fn span(kind: &'static str) -> tracing::Span {
+    tracing::info_span!("answer", otel.kind = "server", kind)
 }
 
 /// A number out of a query, where a plus sign that was not escaped arrives as a blank.

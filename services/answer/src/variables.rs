@@ -42,7 +42,11 @@ pub const VARIABLES: [(&str, &str, usize); 25] = [
 ];
 
 /// Greatest length of a variable that only a channel declares, in characters, unless it says so itself.
-const DECLARED_CHARS_MAX: usize = 500;
+const DECLARED_CHARS_MAX: usize = orgs::Variable::CHARS_MAX;
+/// The longest name in a placeholder, blanks included, in characters.
+const PLACEHOLDER_CHARS_MAX: usize = 80;
+/// A text that is filled stops growing here, in bytes: more than the longest variable can hold.
+const FILLED_BYTES_MAX: usize = 128 * 1024;
 /// Slots and appointments that are read out.
 const SLOTS_TOLD_MAX: usize = 12;
 const APPOINTMENTS_TOLD_MAX: usize = 5;
@@ -202,8 +206,14 @@ impl Set {
         let (mut filled, mut rest) = (String::with_capacity(text.len()), text);
         while let Some((before, after)) = rest.split_once(open) {
             filled.push_str(before);
+            // Nothing of it would be told.
+            if filled.len() > FILLED_BYTES_MAX {
+                return filled;
+            }
+            let end = after.char_indices().nth(PLACEHOLDER_CHARS_MAX).map_or(after.len(), |(end, _)| end);
+            let name = after[..end].split_once(close).map(|(name, _)| name);
             let value =
-                after.split_once(close).and_then(|(name, after)| Some((&self.0.get(name.trim())?.value, after)));
+                name.and_then(|name| Some((&self.0.get(name.trim())?.value, &after[name.len() + close.len()..])));
             match value {
                 Some((value, after)) => {
                     filled.push_str(value);

@@ -212,8 +212,10 @@ async fn prepare(servers: &Servers, orgs_file: &Path, output: Output) -> anyhow:
 async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> {
     for port in wanted.port()..=wanted.port().saturating_add(PORTS_TRIED) {
         let address = SocketAddr::new(wanted.ip(), port);
-        if TcpListener::bind(address).await.is_ok() {
-            if address != wanted {
+        if let Ok(listener) = TcpListener::bind(address).await {
+            // Port 0 is whichever is free; all who share the address need the same.
+            let address = listener.local_addr()?;
+            if address != wanted && wanted.port() != 0 {
                 output.line(format_args!("{wanted} is busy, using {address}"));
             }
             return Ok(address);

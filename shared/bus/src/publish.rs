@@ -48,7 +48,7 @@ impl Bus {
         let headers = headers(envelope)?;
         // What follows from an acknowledged event is always let in, else a full stream could never be worked off.
         if let State::Full(reason) = self.state()
-            && !envelope.source.is_ours()
+            && !envelope.source.follows()
         {
             return Err(PublishError::Unavailable(reason));
         }

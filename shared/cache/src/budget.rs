@@ -22,6 +22,8 @@ use crate::{
 
 /// Accounts that a process remembers by itself.
 const ACCOUNTS_MAX: usize = 10_000;
+/// For so long after Redis was away, a bucket that it does not know counts as empty: what was spent before, it has forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 /// The longest pause that a vendor is granted.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
 
@@ -102,10 +104,17 @@ impl Budgets {
     ) -> Result<Duration, Away> {
         let on = link.connected()?;
         let [bucket, pause] = account.names();
+        let unknown = if on.has_returned_within(FORGOTTEN) { rate.tolerance(Priority::Live) } else { Duration::ZERO };
         let mut call = self.take.prepare_invoke();
         call.key(on.name(&bucket)).key(on.name(&pause));
-        call.arg(micros(rate.every)).arg(micros(rate.tolerance(priority)));
+        call.arg(micros(rate.every)).arg(micros(rate.tolerance(priority))).arg(micros(unknown));
         link.answer(&on, call.invoke_async(&mut on.connection())).await.map(Duration::from_micros)
+    }
+
+    /// How long the account is paused, as far as this process has heard.
+    fn paused(&self, account: &Account, now: Instant) -> Duration {
+        let own = self.own.lock();
+        own.get(account).map_or(Duration::ZERO, |bucket| bucket.paused_until.saturating_duration_since(now))
     }
 
     fn take_own(&self, account: &Account, rate: &Rate, priority: Priority, now: Instant) -> Duration {
@@ -147,7 +156,16 @@ impl Cache {
             Some(remote) => self.0.budgets.take_shared(&remote.link, account, rate, priority).await.ok(),
             None => None,
         };
-        let wait = shared.unwrap_or_else(|| self.0.budgets.take_own(account, rate, priority, self.0.clock.steady()));
+        let (own, now) = (&self.0.budgets, self.0.clock.steady());
+        let wait = match shared {
+            // The own bucket is kept up beside, for the moment at which Redis goes away.
+            Some(Duration::ZERO) => {
+                own.take_own(account, rate, priority, now);
+                own.paused(account, now)
+            }
+            Some(wait) => wait,
+            None => own.take_own(account, rate, priority, now),
+        };
         if wait.is_zero() {
             return Ok(());
         }
@@ -160,11 +178,17 @@ impl Cache {
     pub async fn pause(&self, account: &Account, pause: Duration) {
         let pause = pause.min(PAUSE_MAX);
         let now = self.0.clock.steady();
-        bucket(&mut self.0.budgets.own.lock(), account, now).paused_until = now + pause;
+        {
+            let mut own = self.0.budgets.own.lock();
+            let bucket = bucket(&mut own, account, now);
+            bucket.paused_until = bucket.paused_until.max(now + pause);
+        }
         let Some(Ok(on)) = self.0.remote.as_ref().map(|remote| remote.link.connected()) else { return };
         let [_, name] = account.names();
-        let mut set = redis::cmd("SET");
-        set.arg(on.name(&name)).arg(1).arg("PX").arg(millis(pause));
+        // A later, shorter pause ends no longer one.
+        let mut set = redis::pipe();
+        set.cmd("SET").arg(on.name(&name)).arg(1).arg("NX").arg("PX").arg(millis(pause)).ignore();
+        set.cmd("PEXPIRE").arg(on.name(&name)).arg(millis(pause)).arg("GT").ignore();
         if let Some(remote) = &self.0.remote {
             remote.link.answer::<()>(&on, set.query_async(&mut on.connection())).await.ok();
         }

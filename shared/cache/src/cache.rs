@@ -13,11 +13,9 @@ use contract::OrgId;
 use metrics::counter;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
-use tokio::{
-    sync::Semaphore,
-    time::{interval, timeout},
-};
+use tokio::time::{interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument as _;
 
 use crate::{
     announce::{Announce, Bump},
@@ -38,8 +36,10 @@ use crate::{
 
 /// Reads that find the flight they waited for overtaken by an invalidation try again so often, then load for themselves.
 const ROUNDS_MAX: usize = 3;
-/// Loads at once that only refresh what can still be told.
-const REFRESHES_MAX: usize = 32;
+/// Loads of one kind and one org at once.
+const LOADS_MAX: usize = 128;
+/// Of them, those that only refresh what can still be told.
+const REFRESHES_MAX: usize = 16;
 /// Tags that one operation invalidates.
 const TAGS_MAX: usize = 500;
 /// After a refresh that failed, its key is left alone so long by this process.
@@ -61,7 +61,7 @@ pub(crate) struct Inner {
     pub(crate) standby: Option<Standby>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) places: Places,
-    pub(crate) refreshes: Arc<Semaphore>,
+    pub(crate) refreshes: Places,
     pub(crate) budgets: Budgets,
     /// Keys whose refresh has failed a moment ago.
     pub(crate) cooling: moka::sync::Cache<Identity, ()>,
@@ -88,6 +88,15 @@ pub struct Parts {
 #[derive(Debug, thiserror::Error)]
 #[error("not invalidated everywhere: {}", .0.join("; "))]
 pub struct NotBumped(Vec<String>);
+
+/// A read that is not counted yet: one that its reader gives up is counted as left.
+struct Uncounted(&'static str);
+
+impl Drop for Uncounted {
+    fn drop(&mut self) {
+        counter!("offhook_cache_reads_total", "kind" => self.0, "result" => "left").increment(1);
+    }
+}
 
 /// What one read or load is about.
 #[derive(Clone)]
@@ -127,8 +136,8 @@ impl Cache {
             remote: link.map(Remote::new),
             standby: parts.standby.map(|pool| Standby::new(pool, operation_max)),
             flights: Arc::default(),
-            places: Places::default(),
-            refreshes: Arc::new(Semaphore::new(REFRESHES_MAX)),
+            places: Places::new(LOADS_MAX),
+            refreshes: Places::new(REFRESHES_MAX),
             budgets: Budgets::new(),
             cooling: moka::sync::Cache::builder().max_capacity(COOLING_MAX).time_to_live(COOL).build(),
             kinds: settings.apply(&parts.kinds).into_iter().map(|spec| (spec.name, spec)).collect(),
@@ -158,7 +167,9 @@ impl Cache {
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
     {
+        let uncounted = Uncounted(K::SPEC.name);
         let read = self.read(kind, load).await;
+        std::mem::forget(uncounted);
         let result = match &read {
             Err(_) => "error",
             Ok((_, Some(result))) => result,
@@ -283,7 +294,8 @@ impl Inner {
             if let Some(departure) = departure {
                 let inner = Arc::clone(self);
                 // A task of its own: a reader that gives up does not take the others' load with it.
-                tokio::spawn(async move { departure.land(inner.fly(&subject, load, seen, true).await) });
+                let flight = async move { departure.land(inner.fly(&subject, load, seen, true).await) };
+                tokio::spawn(flight.in_current_span());
                 return match arrival.landed().await {
                     Some(Landed::Value(copy)) => {
                         let result = if copy.level == Level::Origin { "miss" } else { "coalesced" };

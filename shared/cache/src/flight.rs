@@ -10,6 +10,7 @@ use std::{
 
 use metrics::{counter, histogram};
 use tokio::time::{self, sleep};
+use tracing::Instrument as _;
 
 use crate::{
     cache::{Found, Inner, Subject},
@@ -52,24 +53,25 @@ impl Inner {
         if told.times.fresh_until > self.clock.wall() {
             return;
         }
-        let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else {
-            counter!("offhook_cache_refreshes_skipped_total").increment(1);
+        let (subject, seen) = (subject(), told.times.bytes().to_vec());
+        let Some(place) = self.refreshes.try_take(subject.spec.name, &subject.org) else {
+            counter!("offhook_cache_refreshes_skipped_total", "kind" => subject.spec.name).increment(1);
             return;
         };
-        let (subject, seen) = (subject(), told.times.bytes().to_vec());
         let inner = Arc::clone(self);
         if self.cooling.contains_key(&subject.identity) {
             return;
         }
         if let (_, Some(departure)) = self.flights.join(&subject.identity) {
-            tokio::spawn(async move {
+            let flight = async move {
                 let landed = inner.fly(&subject, load, seen, false).await;
                 if matches!(landed, Landed::Failed(..)) {
                     inner.cooling.insert(subject.identity, ());
                 }
                 departure.land(landed);
-                drop(permit);
-            });
+                drop(place);
+            };
+            tokio::spawn(flight.in_current_span());
         }
     }
 

@@ -10,7 +10,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::{
     sync::Notify,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -45,11 +45,18 @@ pub(crate) struct Connected {
     /// Holds the version of an entry's layout, and the server's run id: what a restarted server brings back from its disk, old values with old generations, has
     /// names that nobody asks for.
     prefix: String,
+    /// When it came in the place of another one; `None` for a process's first.
+    returned: Option<Instant>,
 }
 
 impl Connected {
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
+    }
+
+    /// Whether it is another one than before, and not older than this.
+    pub(crate) fn has_returned_within(&self, time: Duration) -> bool {
+        self.returned.is_some_and(|returned| returned.elapsed() < time)
     }
 
     pub(crate) fn name(&self, name: &str) -> String {
@@ -124,6 +131,7 @@ fn is_full(error: &RedisError) -> bool {
 
 /// Looks for the server while there is no connection, and tries the connection while there is one.
 async fn keep(client: Client, state: Arc<State>, operation_max: Duration) {
+    let mut is_first = true;
     loop {
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(*LOOK_EVERY.start())
@@ -134,7 +142,10 @@ async fn keep(client: Client, state: Arc<State>, operation_max: Duration) {
         let mut told = false;
         let connected = loop {
             match timeout(CONNECT_MAX, connect(&client)).await {
-                Ok(Ok(connected)) => break Arc::new(connected),
+                Ok(Ok(connected)) => {
+                    let returned = (!is_first).then(Instant::now);
+                    break Arc::new(Connected { returned, ..connected });
+                }
                 Ok(Err(error)) if !told => tracing::warn!(%error, "no connection to Redis"),
                 Err(_) if !told => tracing::warn!(limit_s = CONNECT_MAX.as_secs(), "no connection to Redis in time"),
                 _ => {}
@@ -142,6 +153,7 @@ async fn keep(client: Client, state: Arc<State>, operation_max: Duration) {
             told = true;
             sleep(pauses.next().unwrap_or(*LOOK_EVERY.end())).await;
         };
+        is_first = false;
         state.connected.store(Some(Arc::clone(&connected)));
         metrics::gauge!("offhook_cache_redis_connected").set(1);
         tracing::info!("the cache is connected to Redis");
@@ -166,7 +178,7 @@ async fn connect(client: &Client) -> RedisResult<Connected> {
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
     let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or("0").get(..8).unwrap_or("0");
-    let connected = Connected { connection, prefix: format!("offhook:{LAYOUT}:{run}:") };
+    let connected = Connected { connection, prefix: format!("offhook:{LAYOUT}:{run}:"), returned: None };
     match beat(&connected).await {
         Err(error) if !is_full(&error) => Err(error),
         _ => Ok(connected),

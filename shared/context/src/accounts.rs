@@ -1,6 +1,7 @@
 //! An org's accounts at its vendors, as far as they can be used now.
 //!
-//! A vendor that is not named, or whose secret can't be read, is not asked.
+//! A vendor that is not named is not asked. One that is, but whose secret or address can't be read here, is a failure: what
+//! it would have told is missing.
 
 use std::sync::Arc;
 
@@ -14,10 +15,22 @@ const LABEL: &str = "production";
 /// Whom can be asked on behalf of an org. Cheap to clone: each reader takes along whom its load would ask.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    pub(crate) highlevel: Option<Arc<highlevel::Account>>,
-    pub(crate) memory: Option<Arc<MemoryAccount>>,
-    pub(crate) langfuse: Option<Arc<langfuse::Account>>,
+    pub(crate) highlevel: Named<highlevel::Account>,
+    pub(crate) memory: Named<MemoryAccount>,
+    pub(crate) langfuse: Named<langfuse::Account>,
     prompts: Option<Arc<Prompts>>,
+}
+
+/// An account that the org names, if it does.
+pub(crate) type Named<T> = Option<Result<Arc<T>, OutOfReach>>;
+
+/// Why somebody who is named can't be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OutOfReach {
+    #[error("the vendor's secret or address can't be read here")]
+    Account,
+    #[error("the calendar's vendor can't be asked yet")]
+    Calendar,
 }
 
 /// Where an org's memories are: Zep, or mem0 if there is no Zep.
@@ -50,13 +63,14 @@ impl Accounts {
     #[must_use]
     pub fn of(live: &LiveOrg) -> Self {
         let org = &live.org.id;
-        let zep = live.vendor("zep").and_then(|vendor| zep_account(org, &vendor)).map(MemoryAccount::Zep);
-        let mem0 = || live.vendor("mem0").and_then(|vendor| mem0_account(org, &vendor)).map(MemoryAccount::Mem0);
+        let zep = live.vendor("zep").map(|vendor| zep_account(org, &vendor).map(MemoryAccount::Zep));
+        // Not when Zep is merely out of reach: the same memory would be told from somewhere else.
+        let mem0 = || live.vendor("mem0").map(|vendor| mem0_account(org, &vendor).map(MemoryAccount::Mem0));
         let langfuse = live.vendor("langfuse");
         Self {
-            highlevel: live.vendor("highlevel").and_then(|vendor| highlevel_account(org, &vendor)).map(Arc::new),
-            memory: zep.or_else(mem0).map(Arc::new),
-            langfuse: langfuse.as_ref().and_then(|vendor| langfuse_account(org, vendor)).map(Arc::new),
+            highlevel: live.vendor("highlevel").map(|vendor| reached(highlevel_account(org, &vendor))),
+            memory: zep.or_else(mem0).map(reached),
+            langfuse: langfuse.as_ref().map(|vendor| reached(langfuse_account(org, vendor))),
             prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
         }
     }
@@ -66,6 +80,10 @@ impl Accounts {
     pub fn prompts(&self) -> Option<&Prompts> {
         self.prompts.as_deref()
     }
+}
+
+fn reached<T>(account: Option<T>) -> Result<Arc<T>, OutOfReach> {
+    account.map(Arc::new).ok_or(OutOfReach::Account)
 }
 
 fn prompts(vendor: &LiveVendor<'_>) -> Option<Prompts> {

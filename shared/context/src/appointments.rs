@@ -2,6 +2,7 @@
 
 use cache::{Key, Kind, Spec};
 use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
 use contract::{OrgId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ use crate::{kinds, tags};
 pub(crate) struct AppointmentsOf {
     pub(crate) org: OrgId,
     pub(crate) phone: PhoneNumber,
+    /// The clock on which times without an offset are read.
+    pub(crate) zone: Tz,
 }
 
 /// One that has not been cancelled.
@@ -30,6 +33,7 @@ impl Kind for AppointmentsOf {
     type Value = Vec<Appointment>;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::appointments(&self.phone))
+        // They are asked for by the CRM's id of the contact, and there may be none yet.
+        Key::of(&self.org).tag(tags::appointments(&self.phone)).tag(tags::contact(&self.phone)).part(self.zone.name())
     }
 }

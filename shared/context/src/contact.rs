@@ -44,7 +44,10 @@ impl Kind for Contact {
 impl Contact {
     /// Looks the contact up; absent when nobody of that number has called or been called.
     pub async fn load(self, pool: PgPool) -> Loaded<ContactFacts> {
-        find(&pool, &self).await.into()
+        let found = find(&pool, &self).await;
+        // Its words are for the operator, not for whoever reads why a part is missing.
+        let told = found.inspect_err(|error| tracing::warn!(org = %self.org, %error, "a contact can't be read"));
+        told.map_err(|_| "our tables did not answer").into()
     }
 }
 

@@ -36,8 +36,14 @@ pub(crate) const SLOTS: Spec = spec(
     10,
 );
 /// Its load may have to ask for the CRM's contact first.
-pub(crate) const APPOINTMENTS: Spec =
-    spec("appointments", 1, "the caller's appointments", &[Tag(tags::APPOINTMENTS, &["phone"])], [60, 300, 60], 15);
+pub(crate) const APPOINTMENTS: Spec = spec(
+    "appointments",
+    1,
+    "the caller's appointments",
+    &[Tag(tags::APPOINTMENTS, &["phone"]), Tag(tags::CONTACT, &["phone"]), Part("zone")],
+    [60, 300, 60],
+    15,
+);
 pub(crate) const PROMPT: Spec =
     spec("prompt", 1, "what an agent speaks by", &[Tag(tags::PROMPT, &["name"]), Part("label")], [300, 86_400, 60], 10);
 

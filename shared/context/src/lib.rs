@@ -22,7 +22,7 @@ pub use broadcast::{Announcer, hear};
 pub use contact::{Contact, ContactFacts};
 pub use crm_contact::CrmContact;
 pub use kinds::KINDS;
-pub use library::Library;
+pub use library::{Library, Week};
 pub use memory::Memory;
 pub use prompt::Prompt;
 pub use slots::{DAYS, Slots};

@@ -18,12 +18,15 @@ use chrono_tz::Tz;
 use contract::{OrgId, PhoneNumber};
 use futures_util::{FutureExt as _, future::join_all};
 use sqlx::PgPool;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, error::Elapsed, timeout, timeout_at},
+};
 use vendors::Vendors;
 
 use crate::{
     Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt,
-    accounts::PromptName,
+    accounts::{OutOfReach, PromptName},
     appointments::AppointmentsOf,
     crm_contact::CrmContactOf,
     loaders,
@@ -37,6 +40,30 @@ const LOOK_UPS_MAX: Duration = Duration::from_millis(100);
 
 /// What one thing's reader gets; `None` when there is nobody to ask.
 type Asked<T> = Option<Result<Read<T>, LoadError>>;
+
+/// One day's free slots, as they were read.
+type Day = Result<Read<Vec<DateTime<FixedOffset>>>, LoadError>;
+
+/// The free slots that were found in time.
+#[derive(Debug)]
+pub struct Week {
+    /// When they begin, in order.
+    pub slots: Vec<DateTime<FixedOffset>>,
+    /// The farthest that any of its days came from.
+    pub from: Level,
+    /// Why days are missing, if any is.
+    pub lacks: Option<String>,
+}
+
+/// The account that can be asked; else this reader has its answer.
+macro_rules! usable {
+    ($named:expr) => {
+        match $named.clone()? {
+            Ok(account) => account,
+            Err(error) => return Some(Err(LoadError::Failed(Arc::new(error)))),
+        }
+    };
+}
 
 /// Everything that can be known about a call. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +92,7 @@ impl Library {
 
     /// Who is calling, by the CRM.
     pub async fn crm_contact(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<CrmContact> {
-        let account = accounts.highlevel.clone()?;
+        let account = usable!(accounts.highlevel);
         let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
         let (vendors, phone) = (self.vendors.clone(), phone.clone());
         Some(self.cache.get(&kind, later(move || loaders::crm_contact(vendors, account, phone))).await)
@@ -73,7 +100,7 @@ impl Library {
 
     /// What the caller said before.
     pub async fn memory(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<Memory> {
-        let account = accounts.memory.clone()?;
+        let account = usable!(accounts.memory);
         let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
         let (vendors, phone) = (self.vendors.clone(), phone.clone());
         Some(self.cache.get(&kind, later(move || loaders::memory(vendors, account, phone))).await)
@@ -88,13 +115,13 @@ impl Library {
         phone: &PhoneNumber,
         zone: Tz,
     ) -> Asked<Vec<Appointment>> {
-        let account = accounts.highlevel.clone()?;
-        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone() };
+        let account = usable!(accounts.highlevel);
+        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), zone };
         let (library, accounts) = (self.clone(), accounts.clone());
         let (org, phone) = (org.clone(), phone.clone());
         let load = later(move || async move {
             match library.crm_contact(&accounts, &org, &phone).await {
-                None | Some(Ok(Read { value: None, .. })) => Loaded::Found(Vec::new()),
+                None | Some(Ok(Read { value: None, .. })) => Loaded::Absent,
                 Some(Ok(Read { value: Some(contact), .. })) => {
                     loaders::appointments(library.vendors, account, contact.id.clone(), zone).await
                 }
@@ -106,21 +133,25 @@ impl Library {
 
     /// A prompt of the org's agents.
     pub async fn prompt(&self, accounts: &Accounts, org: &OrgId, name: &PromptName) -> Asked<Prompt> {
-        let account = accounts.langfuse.clone()?;
+        let account = usable!(accounts.langfuse);
         let kind = PromptOf { org: org.clone(), prompt: name.clone() };
         let (vendors, name) = (self.vendors.clone(), name.clone());
         Some(self.cache.get(&kind, later(move || loaders::prompt(vendors, account, name))).await)
     }
 
-    /// The free slots of the next [`DAYS`](crate::DAYS) days in order, and the farthest that any day came from. Days that
-    /// have to be loaded are loaded by one request, but for those that another process had in hand.
+    /// The free slots of the next [`DAYS`](crate::DAYS) days, as far as they are known at `deadline`. Days that have to be
+    /// loaded are loaded by one request, but for those that another process had in hand.
     pub async fn slots(
         &self,
         accounts: &Accounts,
         org: &OrgId,
         slots: &Slots,
-    ) -> Option<Result<(Vec<DateTime<FixedOffset>>, Level), LoadError>> {
-        let account = accounts.highlevel.clone().filter(|_| slots.calendar.vendor == "highlevel")?;
+        deadline: Instant,
+    ) -> Option<Result<Week, LoadError>> {
+        if slots.calendar.vendor != "highlevel" {
+            return Some(Err(LoadError::Failed(Arc::new(OutOfReach::Calendar))));
+        }
+        let account = usable!(accounts.highlevel);
         let (looking, mut looked) = mpsc::channel::<Infallible>(1);
         let sent = Arc::new(AtomicBool::new(false));
         let load = {
@@ -148,23 +179,30 @@ impl Library {
                     Err(error) => Loaded::Failed(Arc::clone(&error).into()),
                 }
             };
-            async move { self.cache.get(&day, load).await }
+            async move { timeout_at(deadline, self.cache.get(&day, load)).await }
         };
         let days: Vec<_> = slots.days(org).into_iter().map(day).collect();
         drop(looking);
-        let mut all = Vec::new();
-        let mut from = Level::Process;
-        for day in join_all(days).await {
+        Some(Ok(Week::of(join_all(days).await)))
+    }
+}
+
+impl Week {
+    /// Of what became of each day.
+    fn of(days: Vec<Result<Day, Elapsed>>) -> Self {
+        let mut week = Self { slots: Vec::new(), from: Level::Process, lacks: None };
+        for day in days {
             match day {
-                Ok(read) => {
-                    from = from.max(read.from);
-                    all.extend(read.value.iter().flat_map(|day| day.iter().copied()));
+                Ok(Ok(read)) => {
+                    week.from = week.from.max(read.from);
+                    week.slots.extend(read.value.iter().flat_map(|day| day.iter().copied()));
                 }
-                Err(error) => return Some(Err(error)),
+                Ok(Err(error)) => week.lacks = Some(error.to_string()),
+                Err(Elapsed { .. }) => week.lacks = Some("not in time".to_owned()),
             }
         }
-        all.sort_unstable();
-        Some(Ok((all, from)))
+        week.slots.sort_unstable();
+        week
     }
 }
 

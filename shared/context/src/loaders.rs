@@ -2,7 +2,7 @@
 //!
 //! What the vendor says there is not is absent; whatever else keeps it from answering is a failure, and never kept.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cache::{Kind, Loaded};
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
@@ -26,9 +26,12 @@ const QUERY: &str = "who the caller is, what they prefer, and what is still open
 /// Facts that are asked for.
 const FACTS_MAX: usize = 10;
 
+/// A call ends so long before its load would be cut off: a call that is cut off teaches the breaker nothing.
+const MARGIN: Duration = Duration::from_millis(500);
+
 /// For a caller on the line, within what a load of this kind may take.
 fn live<K: Kind>() -> By {
-    By::live(Instant::now() + K::SPEC.load_max)
+    By::live(Instant::now() + K::SPEC.load_max.saturating_sub(MARGIN))
 }
 
 pub(crate) async fn crm_contact(
@@ -97,9 +100,10 @@ pub(crate) async fn slots(
     slots: Slots,
 ) -> Result<BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>, Arc<VendorError>> {
     let midnight = |day: NaiveDate| {
-        let local = day.and_time(NaiveTime::MIN).and_local_timezone(slots.zone);
         // Where the clock skips midnight, the day begins with its first hour.
-        local.earliest().map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
+        let hours = (0..24).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
+        let first = hours.filter_map(|hour| day.and_time(hour).and_local_timezone(slots.zone).earliest()).next();
+        first.map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
     };
     let end = slots.from.checked_add_days(Days::new(DAYS)).unwrap_or(NaiveDate::MAX);
     let range = (midnight(slots.from), midnight(end));

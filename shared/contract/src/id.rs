@@ -86,10 +86,10 @@ impl Source {
     /// Every source there is; a name outside this list is refused.
     pub const ALL: [Self; 3] = [Self::RETELL, Self::LOG_WORKER, Self::ANSWER];
 
-    /// Whether it is one of our own services.
+    /// Whether it tells what follows from an event that was acknowledged before, and so makes room in the end.
     #[must_use]
-    pub fn is_ours(self) -> bool {
-        matches!(self, Self::LOG_WORKER | Self::ANSWER)
+    pub fn follows(self) -> bool {
+        self == Self::LOG_WORKER
     }
 
     /// The name as written in subjects, tables and metrics.
