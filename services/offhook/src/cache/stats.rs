@@ -17,7 +17,7 @@ const READS: &str = "offhook_cache_reads_total{";
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// Results that came from a cache; the others waited for a load.
 const HITS: [&str; 4] = ["fresh-l1", "fresh-l2", "stale", "negative"];
-const WAITS: [&str; 3] = ["coalesced", "miss", "error"];
+const WAITS: [&str; 4] = ["coalesced", "miss", "error", "left"];
 
 /// Settings of `cache stats`.
 #[derive(Debug, Clone, Args)]
