@@ -55,8 +55,8 @@ async fn find(pool: &PgPool, contact: &Contact) -> sqlx::Result<Option<ContactFa
     let query = sqlx::query(
         "SELECT name, email, total_calls, last_call_at,
                 (SELECT summary FROM offhook.calls
-                 WHERE org = $1 AND contact_phone = $2 AND summary IS NOT NULL
-                 ORDER BY started_at DESC NULLS LAST LIMIT 1) AS last_summary
+                 WHERE org = $1 AND contact_phone = $2 AND started_at IS NOT NULL AND summary IS NOT NULL
+                 ORDER BY started_at DESC LIMIT 1) AS last_summary
          FROM offhook.contacts WHERE org = $1 AND phone = $2",
     );
     let row = query.bind(contact.org.as_str()).bind(contact.phone.as_str()).fetch_optional(pool).await?;

@@ -36,23 +36,24 @@ impl Runtime {
     /// # Errors
     /// When the address can't be bound.
     pub async fn serve_public(&self, service: &str, address: SocketAddr, routes: Router) -> anyhow::Result<()> {
-        let shared = self.public(service, address).await?;
-        shared.add(&routes);
+        let shared = self.public(service, address, &routes).await?;
         shared.ended.cancelled().await;
         Ok(())
     }
 
-    /// The listener of this address, opened if it is the first time.
-    async fn public(&self, service: &str, address: SocketAddr) -> anyhow::Result<Arc<Public>> {
+    /// The listener of this address with these routes; opened if it is the first time, and not before it has them.
+    async fn public(&self, service: &str, address: SocketAddr, routes: &Router) -> anyhow::Result<Arc<Public>> {
         let mut listeners = self.public.lock().await;
         // Port 0 means another port for everybody.
         if let Some(public) = listeners.get(&address).filter(|_| address.port() != 0) {
+            public.add(routes);
             self.set_address(service, public.address);
             return Ok(Arc::clone(public));
         }
         let listener = self.listen(service, address).await?;
-        let (routes, ended) = (ArcSwap::default(), CancellationToken::new());
-        let public = Arc::new(Public { address: listener.local_addr()?, routes, ended });
+        let (none, ended) = (ArcSwap::default(), CancellationToken::new());
+        let public = Arc::new(Public { address: listener.local_addr()?, routes: none, ended });
+        public.add(routes);
         listeners.insert(address, Arc::clone(&public));
         tokio::spawn(Arc::clone(&public).serve(listener, self.shutdown.clone()));
         Ok(public)
