@@ -64,7 +64,7 @@ async fn an_event_that_panics_the_worker_again_and_again_is_parked_and_nobody_el
     }
     let handled = Arc::new(Mutex::new(Vec::new()));
     let (servers, seen) = (world.servers(), Arc::clone(&handled));
-    let fragile = Service::start(|runtime| worker::run(servers, runtime, |_, _| Fragile { handled: seen }));
+    let fragile = Service::start(|runtime| worker::run(servers, runtime, async |_, _| Ok(Fragile { handled: seen })));
     let letter = until("the dead letter", async || world.bus.latest_dead(log_worker::NAME).await.unwrap()).await;
     assert_eq!(letter.envelope.subject.as_deref(), Some("call_4"));
     assert!(letter.reason.contains("3 attempts"), "{}", letter.reason);

@@ -20,8 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bus::Bus;
-use cache::{Cache, Clock, Parts};
-use context::{Announcer, KINDS, Library};
+use context::Library;
 use orgs::Live;
 use runtime::Runtime;
 use vendors::{Limits, Vendors};
@@ -42,17 +41,13 @@ const POOL_CLOSE_MAX: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.broker.nats_url, NAME).await.context(NAME)?;
     let pool = postgres::connect(&config.database.database_url, NAME)?;
-    let announce = Some(Arc::new(Announcer(bus.clone())) as _);
-    let parts = Parts { kinds: KINDS.to_vec(), standby: Some(pool.clone()), announce, clock: Clock::default() };
-    let cache = Cache::start(&config.cache, parts).context("REDIS_URL")?;
+    let cache = context::open(&config.cache, &pool, &bus, &runtime.shutdown).context("REDIS_URL")?;
     let orgs = Live::start(bus.clone(), config.orgs_snapshot, runtime.shutdown.clone()).await;
     let directory = orgs.clone();
     // Nothing else makes it unready: it answers without any of the servers.
     runtime
         .health
         .check("answer.orgs", move || directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned()));
-    let (heard, hearing, stop) = (cache.clone(), bus.clone(), runtime.shutdown.clone());
-    tokio::spawn(async move { context::hear(&hearing, &heard, &stop).await });
     let emitter = emit::Emitter::new(bus.clone());
     let vendors = Vendors::new(cache.clone(), Limits::default())?;
     let library = Library::new(cache, pool.clone(), vendors);

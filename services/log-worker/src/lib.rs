@@ -26,5 +26,5 @@ pub const NAME: &str = LogWorker::NAME;
 /// # Errors
 /// When the settings name no broker or no database that can be used.
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
-    worker::run(config.servers, runtime, |pool, bus| LogWorker::new(pool, bus, config.archive_days)).await
+    worker::run(config.servers, runtime, async |pool, bus| Ok(LogWorker::new(pool, bus, config.archive_days))).await
 }

@@ -26,5 +26,5 @@ pub const NAME: &str = MetricsWorker::NAME;
 /// # Errors
 /// When the settings name no broker or no database that can be used.
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
-    worker::run(config.servers, runtime, |pool, _| MetricsWorker::new(pool)).await
+    worker::run(config.servers, runtime, async |pool, _| Ok(MetricsWorker::new(pool))).await
 }

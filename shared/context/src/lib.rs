@@ -18,7 +18,7 @@ pub mod tags;
 
 pub use accounts::{Accounts, PromptName, Prompts};
 pub use appointments::Appointment;
-pub use broadcast::{Announcer, hear};
+pub use broadcast::{Announcer, hear, open};
 pub use contact::{Contact, ContactFacts};
 pub use crm_contact::CrmContact;
 pub use kinds::KINDS;

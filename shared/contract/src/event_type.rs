@@ -15,6 +15,10 @@ pub enum Entity {
     Chat,
     /// A person who calls or is called.
     Contact,
+    /// What a memory vendor holds of a contact.
+    Memory,
+    /// What the caches hold.
+    Cache,
     /// Anything this version has no word for.
     Other,
 }
@@ -75,6 +79,12 @@ event_types! {
     ChatTranscriptUpdated = Chat."transcript_updated",
     /// Written by log-worker after the contact's row is committed.
     ContactRecorded = Contact."recorded",
+    /// The CRM says that a contact was made or changed there.
+    ContactChanged = Contact."changed",
+    /// Written by refresh-worker once the memory vendor tells what it was told of a call.
+    MemoryStored = Memory."stored",
+    /// Written by invalidate-worker once no cache tells what was loaded before.
+    CacheBumped = Cache."bumped",
     /// Authentic, kept, and not understood by this version.
     OtherUnknown = Other."unknown",
 }
@@ -87,6 +97,8 @@ impl Entity {
             Self::Call => "call",
             Self::Chat => "chat",
             Self::Contact => "contact",
+            Self::Memory => "memory",
+            Self::Cache => "cache",
             Self::Other => "other",
         }
     }

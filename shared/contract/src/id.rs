@@ -82,14 +82,21 @@ impl Source {
     pub const LOG_WORKER: Self = Self("log-worker");
     /// Our own answer service, of each live call it has answered.
     pub const ANSWER: Self = Self("answer");
+    /// Our own crm-worker, when it asks itself to push a contact.
+    pub const CRM_WORKER: Self = Self("crm-worker");
+    /// Our own refresh-worker, once a memory can be read back.
+    pub const REFRESH_WORKER: Self = Self("refresh-worker");
+    /// Our own invalidate-worker, once an invalidation has reached everybody.
+    pub const INVALIDATE_WORKER: Self = Self("invalidate-worker");
 
     /// Every source there is; a name outside this list is refused.
-    pub const ALL: [Self; 3] = [Self::RETELL, Self::LOG_WORKER, Self::ANSWER];
+    pub const ALL: [Self; 6] =
+        [Self::RETELL, Self::LOG_WORKER, Self::ANSWER, Self::CRM_WORKER, Self::REFRESH_WORKER, Self::INVALIDATE_WORKER];
 
     /// Whether it tells what follows from an event that was acknowledged before, and so makes room in the end.
     #[must_use]
     pub fn follows(self) -> bool {
-        self == Self::LOG_WORKER
+        [Self::LOG_WORKER, Self::CRM_WORKER, Self::REFRESH_WORKER, Self::INVALIDATE_WORKER].contains(&self)
     }
 
     /// The name as written in subjects, tables and metrics.

@@ -17,6 +17,7 @@ use tokio::{
     sync::watch,
     time::{Instant, interval_at},
 };
+use tokio_util::sync::CancellationToken;
 
 /// An event that is delivered more often than this comes alone, and behind an attempt mark.
 const UNMARKED_MAX: u64 = 2;
@@ -36,6 +37,13 @@ pub trait Verb: Send + Sync + 'static {
 
     /// Applies the effect of each event and says, in the same order, what became of it; see [`Worker::handle`].
     fn handle(&self, events: &[Event]) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// The worker's work beside its events, such as pushing what they left due; ends soon after `shutdown`. None unless the
+    /// worker says so.
+    fn attend(&self, shutdown: &CancellationToken) -> impl Future<Output = ()> + Send {
+        let _ = shutdown;
+        async {}
+    }
 
     /// Deletes what the worker's own tables have kept long enough; called hourly. Nothing unless the worker says so.
     ///
@@ -68,11 +76,11 @@ impl Servers {
 /// Runs the worker that `build` makes until shutdown; what was begun is finished, what was only pulled is given back.
 ///
 /// # Errors
-/// When the settings name no broker or no database that can be used.
+/// When the settings name no broker or no database that can be used, or the worker can't be built.
 pub async fn run<V: Verb>(
     servers: Servers,
     runtime: Runtime,
-    build: impl FnOnce(PgPool, Bus) -> V,
+    build: impl AsyncFnOnce(PgPool, Bus) -> anyhow::Result<V>,
 ) -> anyhow::Result<()> {
     let bus = Bus::connect(&servers.broker.nats_url, V::NAME).await.context(V::NAME)?;
     let pool = postgres::connect(&servers.database.database_url, V::NAME)?;
@@ -81,9 +89,10 @@ pub async fn run<V: Verb>(
         Consumption::Pulling => Ok(()),
         Consumption::Waiting(why) => Err(why.clone()),
     });
-    let worker = Arc::new(Rooted { verb: build(pool.clone(), bus.clone()), pool: pool.clone() });
+    let worker = Arc::new(Rooted { verb: build(pool.clone(), bus.clone()).await?, pool: pool.clone() });
     let tidying = tokio::spawn(tidy(Arc::clone(&worker)));
-    bus::consume(bus.clone(), worker, status, runtime.shutdown.clone()).await;
+    let consuming = bus::consume(bus.clone(), Arc::clone(&worker), status, runtime.shutdown.clone());
+    tokio::join!(consuming, worker.verb.attend(&runtime.shutdown));
     tidying.abort();
     bus.close().await;
     // A connection to a database that fell silent is not worth the wait.
