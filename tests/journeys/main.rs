@@ -5,6 +5,7 @@ mod cache;
 mod calls;
 mod command_line;
 mod conformance;
+mod invalidation;
 mod metrics;
 mod one_event;
 mod orgs_live;

@@ -2,6 +2,7 @@
 //!
 //! A worker joins by one entry in `workers.rs`. After each trial its effect must be that of each event once, in order.
 
+mod invalidate;
 mod metrics;
 mod property;
 mod spec;

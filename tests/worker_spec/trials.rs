@@ -75,7 +75,7 @@ pub(crate) async fn crash(subject: &'static Worker) {
         let before = (subject.rows)(&world).await;
         let hold = world.hold(subject.table).await;
         let mut worker = world.process(&[subject.name], &[]);
-        world.held_up(subject.name).await;
+        world.held_up(subject.name, subject.table).await;
         if committed {
             world.nats.kill().await.expect("nats-server can be killed");
             hold.rollback().await.expect("the database answers");
@@ -163,7 +163,7 @@ pub(crate) async fn stop_mid_flight(subject: &'static Worker) {
     let before = (subject.rows)(&world).await;
     let hold = world.hold(subject.table).await;
     let mut worker = world.process(&[subject.name], &[]);
-    world.held_up(subject.name).await;
+    world.held_up(subject.name, subject.table).await;
     worker.signal(Signal::TERM);
     hold.rollback().await.expect("the database answers");
     assert_eq!(worker.ended(LIMIT).await.code(), Some(0));

@@ -3,7 +3,7 @@
 use testkit::{Input, World, story};
 
 use crate::{
-    metrics,
+    invalidate, metrics,
     spec::{Step, Trial, Worker},
 };
 
@@ -31,6 +31,21 @@ pub(crate) static WORKERS: &[Worker] = &[
         poison: metrics::poison,
         rows: |world| Box::pin(world.metrics_rows()),
         table: "offhook.call_contributions",
+        emits: None,
+        not_applicable: &[
+            (Trial::Vendor429, NO_VENDOR),
+            (Trial::Vendor500, NO_VENDOR),
+            (Trial::VendorHangs, NO_VENDOR),
+        ],
+    },
+    Worker {
+        name: invalidate_worker::NAME,
+        start: World::invalidate_worker,
+        steps: invalidate::steps,
+        poison: invalidate::poison,
+        rows: |world| Box::pin(world.invalidations()),
+        table: "offhook.invalidations",
+        // By tag, not by event; see tests/journeys/invalidation.rs.
         emits: None,
         not_applicable: &[
             (Trial::Vendor429, NO_VENDOR),

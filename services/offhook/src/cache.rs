@@ -4,11 +4,11 @@ mod stats;
 
 use std::time::Duration;
 
-use ::cache::{Key, Life, Parts, Peek, PeekState, Piece, Settings, Spec, Tag};
+use ::cache::{Key, Life, Parts, Peek, PeekState, Piece, Settings, Spec};
 use anyhow::Context as _;
 use bus::Bus;
 use clap::{Args, Subcommand};
-use context::{Announcer, KINDS};
+use context::{Announcer, KINDS, tags};
 use contract::{OrgId, PhoneNumber};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -132,9 +132,8 @@ impl Of {
             let tags: Vec<&str> = KINDS.iter().flat_map(Spec::tags).map(|(name, _)| name).collect();
             format!("there is no tag {tag:?}; there are: {}", tags.join(", "))
         })?;
-        let parts = self.canonical()?;
-        anyhow::ensure!(parts.len() == names.len(), "write the parts of {name}({})", names.join(", "));
-        let tag = parts.iter().fold(Tag::new(name), |tag, part| tag.part(part)).of(&self.org);
+        let tag = tags::written(name, &self.canonical()?);
+        let tag = tag.with_context(|| format!("write the parts of {name}({})", names.join(", ")))?.of(&self.org);
         let bus = match nats_url {
             Some(url) => Some(Bus::connect(url, "offhook cache").await?),
             None => None,

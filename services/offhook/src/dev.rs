@@ -110,12 +110,13 @@ impl Dev {
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let services = vec![
             Service::Ingress(ingress::Config { listen, orgs_snapshot, broker: broker.clone() }),
-            Service::Answer(answer::Config { listen, orgs_snapshot: None, broker, database, cache }),
+            Service::Answer(answer::Config { listen, orgs_snapshot: None, broker, database, cache: cache.clone() }),
             Service::LogWorker(log_worker::Config {
                 archive_days: log_worker::ARCHIVE_DAYS,
                 servers: of_worker.clone(),
             }),
-            Service::MetricsWorker(metrics_worker::Config { servers: of_worker }),
+            Service::MetricsWorker(metrics_worker::Config { servers: of_worker.clone() }),
+            Service::InvalidateWorker(invalidate_worker::Config { servers: of_worker, cache: cache.clone() }),
             Service::Sandbox(sandbox::Config { listen: sandbox_listen }),
         ];
         let stop_admin = CancellationToken::new();

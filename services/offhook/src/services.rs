@@ -18,6 +18,8 @@ pub(crate) enum Name {
     LogWorker,
     /// Exact daily figures in Postgres.
     MetricsWorker,
+    /// What has changed, taken out of the caches.
+    InvalidateWorker,
     /// The vendors, simulated.
     Sandbox,
 }
@@ -28,6 +30,7 @@ pub(crate) enum Service {
     Answer(answer::Config),
     LogWorker(log_worker::Config),
     MetricsWorker(metrics_worker::Config),
+    InvalidateWorker(invalidate_worker::Config),
     Sandbox(sandbox::Config),
 }
 
@@ -42,6 +45,7 @@ impl Service {
             Name::Answer => read().map(Self::Answer),
             Name::LogWorker => read().map(Self::LogWorker),
             Name::MetricsWorker => read().map(Self::MetricsWorker),
+            Name::InvalidateWorker => read().map(Self::InvalidateWorker),
             Name::Sandbox => read().map(Self::Sandbox),
         }
     }
@@ -52,6 +56,7 @@ impl Service {
             Self::Answer(config) => config.check(),
             Self::LogWorker(config) => config.check(),
             Self::MetricsWorker(config) => config.check(),
+            Self::InvalidateWorker(config) => config.check(),
             Self::Sandbox(config) => config.check(),
         }
     }
@@ -62,6 +67,7 @@ impl Service {
             Self::Answer(_) => answer::NAME,
             Self::LogWorker(_) => log_worker::NAME,
             Self::MetricsWorker(_) => metrics_worker::NAME,
+            Self::InvalidateWorker(_) => invalidate_worker::NAME,
             Self::Sandbox(_) => sandbox::NAME,
         }
     }
@@ -72,6 +78,7 @@ impl Service {
             Self::Answer(config) => answer::run(config, runtime).await,
             Self::LogWorker(config) => log_worker::run(config, runtime).await,
             Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
+            Self::InvalidateWorker(config) => invalidate_worker::run(config, runtime).await,
             Self::Sandbox(config) => sandbox::run(config, runtime).await,
         }
     }

@@ -18,9 +18,10 @@ const STREAMS: [&str; 3] = [
     include_str!("../../../nats/streams/DEAD.json"),
     include_str!("../../../nats/streams/KV_orgs.json"),
 ];
-const CONSUMERS: [&str; 2] = [
+const CONSUMERS: [&str; 3] = [
     include_str!("../../../nats/consumers/log-worker.json"),
     include_str!("../../../nats/consumers/metrics-worker.json"),
+    include_str!("../../../nats/consumers/invalidate-worker.json"),
 ];
 
 /// The oldest server whose JetStream does what we rely on.

@@ -175,7 +175,7 @@ impl Key {
 }
 
 /// What is invalidated together: everything whose key holds this tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag {
     name: &'static str,
     parts: Vec<String>,
@@ -193,6 +193,18 @@ impl Tag {
     pub fn part(mut self, part: impl fmt::Display) -> Self {
         self.parts.push(part.to_string());
         self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its parts, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[String] {
+        &self.parts
     }
 
     /// The tag within an org.

@@ -1,9 +1,11 @@
 //! The tags: what is invalidated together. Keys and invalidations both make them here.
 
-use cache::Tag;
+use cache::{Spec, Tag};
 use chrono::NaiveDate;
 use contract::PhoneNumber;
 use orgs::Calendar;
+
+use crate::KINDS;
 
 pub(crate) const CONTACT: &str = "contact";
 pub(crate) const MEMORY: &str = "memory";
@@ -39,4 +41,11 @@ pub fn slots(calendar: &Calendar, day: NaiveDate) -> Tag {
 #[must_use]
 pub fn prompt(name: &str) -> Tag {
     Tag::new(PROMPT).part(name)
+}
+
+/// The tag of this name with these parts, as it was written down; `None` when no kind has such a tag.
+#[must_use]
+pub fn written(name: &str, parts: &[String]) -> Option<Tag> {
+    let (name, _) = KINDS.iter().flat_map(Spec::tags).find(|(known, of)| *known == name && of.len() == parts.len())?;
+    Some(parts.iter().fold(Tag::new(name), |tag, part| tag.part(part)))
 }

@@ -10,11 +10,12 @@ use sqlx::{
 };
 
 /// Every migration: version, name, SQL. A file that is missing here is not applied; the house test compares.
-pub const MIGRATIONS: [(i64, &str, &str); 4] = [
+pub const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "orgs", include_str!("../../../migrations/0001_orgs.sql")),
     (2, "log_worker", include_str!("../../../migrations/0002_log_worker.sql")),
     (3, "metrics_worker", include_str!("../../../migrations/0003_metrics_worker.sql")),
     (4, "cache", include_str!("../../../migrations/0004_cache.sql")),
+    (5, "invalidate_worker", include_str!("../../../migrations/0005_invalidate_worker.sql")),
 ];
 
 /// Brings the database up to date; safe to run from several processes at once (advisory lock).

@@ -4,7 +4,7 @@ use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::stream::DirectGe
 use bus::Event;
 use bytes::Bytes;
 use chrono::Utc;
-use contract::{Envelope, OrgId, Source};
+use contract::{Envelope, EventType, OrgId, Source};
 use sources::retell;
 use uuid::Uuid;
 
@@ -41,6 +41,28 @@ impl Input {
             fault: name.fault,
         };
         Self { envelope, body }
+    }
+
+    /// What a worker of ours publishes after its commit, for org `demo`.
+    ///
+    /// # Panics
+    /// Never: `demo` is the name of an org.
+    #[must_use]
+    pub fn follow_up(source: Source, kind: EventType, id: &str, subject: &str, body: &serde_json::Value) -> Self {
+        let now = Utc::now();
+        let envelope = Envelope {
+            org: "demo".parse::<OrgId>().expect("an org id"),
+            source,
+            channel: String::new(),
+            id: format!("{kind}:{id}"),
+            kind,
+            subject: Some(subject.to_owned()),
+            time: now,
+            received_at: now,
+            content_type: "application/json".to_owned(),
+            fault: None,
+        };
+        Self { envelope, body: body.to_string().into() }
     }
 
     /// The event as a handler gets it at its first delivery.

@@ -15,6 +15,8 @@ const CONTRIBUTIONS: &str = "SELECT to_jsonb(c) FROM offhook.call_contributions 
 /// A day that a call was counted on first and then no more stays, without calls.
 const DAYS: &str =
     "SELECT to_jsonb(m) - 'updated_at' FROM offhook.daily_metrics AS m WHERE calls > 0 ORDER BY org, branch, day";
+const INVALIDATIONS: &str =
+    "SELECT jsonb_build_array(org, tag, parts) FROM offhook.invalidations ORDER BY org, tag, parts";
 const RECOUNT: &str = "WITH recount AS (
         SELECT org, branch, day, sum(calls) AS calls, sum(inbound) AS inbound, sum(outbound) AS outbound, sum(answered) AS answered,
             sum(not_connected) AS not_connected, sum(successful) AS successful, sum(transfers) AS transfers,
@@ -36,6 +38,11 @@ impl World {
     /// What metrics-worker has written, without what differs from run to run.
     pub async fn metrics_rows(&self) -> Value {
         json!({ "contributions": self.rows(CONTRIBUTIONS).await, "days": self.rows(DAYS).await })
+    }
+
+    /// What invalidate-worker has written, without what differs from run to run.
+    pub async fn invalidations(&self) -> Value {
+        json!({ "invalidations": self.rows(INVALIDATIONS).await })
     }
 
     /// The rows of a query that selects one JSON value.
@@ -76,12 +83,14 @@ impl World {
         hold
     }
 
-    /// Waits until the worker is in the middle of a transaction and can't go on.
-    pub async fn held_up(&self, worker: &str) {
+    /// Waits until the worker is in the middle of applying events to the table and can't go on. What it does beside its events
+    /// inserts nothing there.
+    pub async fn held_up(&self, worker: &str, table: &str) {
         let waits = "SELECT count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'";
+            WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'
+                AND starts_with(ltrim(query), 'INSERT INTO ' || $2)";
         until(&format!("{worker} is held up"), async || {
-            let found: i64 = sqlx::query_scalar(waits).bind(worker).fetch_one(&self.pool).await.ok()?;
+            let found: i64 = sqlx::query_scalar(waits).bind(worker).bind(table).fetch_one(&self.pool).await.ok()?;
             (found > 0).then_some(())
         })
         .await;

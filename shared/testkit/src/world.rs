@@ -233,6 +233,13 @@ impl World {
         Service::start(|runtime| metrics_worker::run(metrics_worker::Config { servers }, runtime))
     }
 
+    /// Starts invalidate-worker in this process.
+    #[must_use]
+    pub fn invalidate_worker(&self) -> Service {
+        let (servers, cache) = (self.servers(), self.cache_settings());
+        Service::start(|runtime| invalidate_worker::run(invalidate_worker::Config { servers, cache }, runtime))
+    }
+
     /// The servers of this world as a worker's settings.
     #[must_use]
     pub fn servers(&self) -> worker::Servers {
