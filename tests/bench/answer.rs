@@ -10,6 +10,7 @@ use sources::retell::{SIGNATURE_HEADER, sign};
 use testkit::{KEY, Process, World, until};
 
 use crate::{
+    bare::Bare,
     figures::{say, title},
     http::{Connection, post},
     loops::{Requests, Run, closed_loop, open_loop},
@@ -43,7 +44,9 @@ pub(crate) async fn run(lasting: Duration) {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let peer = Peer::start(&world.redis.url(), PEER_KEY, cores).await;
     steady(&ours, address, peer.as_ref(), lasting).await;
-    saturated(&ours, address, peer.as_ref(), lasting.min(SATURATION)).await;
+    let bare = Bare::start(&told).await;
+    saturated(&ours, address, &bare, peer.as_ref(), lasting.min(SATURATION)).await;
+    bare.stop().await;
     if let Some(peer) = peer {
         peer.stop().await;
     }
@@ -73,23 +76,32 @@ async fn steady(ours: &Process, address: SocketAddr, peer: Option<&Peer>, lastin
 }
 
 /// Each in turn, as fast as it can.
-async fn saturated(ours: &Process, address: SocketAddr, peer: Option<&Peer>, lasting: Duration) {
+async fn saturated(ours: &Process, address: SocketAddr, bare: &Bare, peer: Option<&Peer>, lasting: Duration) {
     title(&format!("Saturated over 64 connections, {} s each in {ROUNDS} rounds; x = the peer", lasting.as_secs_f64()));
     let requests = requests(4_000);
     let (mut own, mut other) = (Run::new("offhook"), Run::new("FastAPI, one Redis read, a worker per core"));
+    let mut ceiling = Run::new("axum that does nothing");
     for _ in 0..ROUNDS {
         own.and_then(&closed_loop("", address, &requests, lasting / ROUNDS).await);
+        ceiling.and_then(&closed_loop("", bare.address, &requests, lasting / ROUNDS).await);
         if let Some(peer) = peer {
             other.and_then(&closed_loop("", peer.address, &requests, lasting / ROUNDS).await);
         }
     }
     let baseline = if peer.is_some() { &other } else { &own };
-    own.figures.print(&baseline.figures);
-    say_counts(&own);
+    for run in [&own, &ceiling] {
+        run.figures.print(&baseline.figures);
+        say_counts(run);
+    }
     if peer.is_some() {
         other.figures.print(&other.figures);
         say_counts(&other);
-        say(format_args!("throughput: {:.2} times the peer's", own.per_second() / other.per_second()));
+        let times = |run: &Run| run.per_second() / other.per_second();
+        say(format_args!(
+            "throughput beside the peer's: {:.2} times; that of nothing: {:.2}",
+            times(&own),
+            times(&ceiling)
+        ));
     }
     say_metrics(ours).await;
 }

@@ -3,6 +3,7 @@
 //! Asserts nothing about time. Runs on private servers, loopback only, in about five minutes; `answer --seconds=10` is shorter.
 
 mod answer;
+mod bare;
 mod cache;
 mod figures;
 mod http;
@@ -23,6 +24,9 @@ fn main() {
     let seconds = std::env::args().find_map(|word| word.strip_prefix("--seconds=")?.parse().ok());
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if std::env::args().any(|word| word == bare::WORD) {
+        return executor.block_on(bare::serve());
+    }
     executor.block_on(async {
         let mut world = World::with(WorldOptions { bare: true, ..WorldOptions::default() }).await;
         if wants("cache") {

@@ -74,7 +74,7 @@ fn sources() -> PathBuf {
 }
 
 /// An address that nobody listens at now.
-async fn free_address() -> SocketAddr {
+pub(crate) async fn free_address() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("a bound listener has an address")
 }
