@@ -40,6 +40,8 @@ pub(crate) struct Moment {
     pub(crate) utc: DateTime<Utc>,
     /// From a write to HighLevel's searches and lists.
     pub(crate) read_lag: Duration,
+    /// From a write to HubSpot's searches.
+    pub(crate) hubspot_lag: Duration,
     /// From a message to the memories made of it.
     pub(crate) memory_lag: Duration,
 }

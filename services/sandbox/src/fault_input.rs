@@ -95,6 +95,9 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
     let delays = fields.take::<Value>("delays_ms");
     let memory_lag_ms = fields.milliseconds("memory_lag_ms", usual.memory_lag_ms);
     let highlevel_read_lag_ms = fields.milliseconds("highlevel_read_lag_ms", usual.highlevel_read_lag_ms);
+    let hubspot_read_lag_ms = fields.milliseconds("hubspot_read_lag_ms", usual.hubspot_read_lag_ms);
+    let hubspot_rate_per_10_s = fields.take("hubspot_rate_per_10_s").unwrap_or(usual.hubspot_rate_per_10_s);
+    let hubspot_searches_per_s = fields.take("hubspot_searches_per_s").unwrap_or(usual.hubspot_searches_per_s);
     let highlevel_rate_per_10_s = fields.take("highlevel_rate_per_10_s").unwrap_or(usual.highlevel_rate_per_10_s);
     fields.end();
     let usual = usual.delays_ms;
@@ -103,6 +106,7 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
         let delays = Delays {
             highlevel_contacts: fields.milliseconds("highlevel_contacts", usual.highlevel_contacts),
             highlevel_calendars: fields.milliseconds("highlevel_calendars", usual.highlevel_calendars),
+            hubspot: fields.milliseconds("hubspot", usual.hubspot),
             zep: fields.milliseconds("zep", usual.zep),
             mem0: fields.milliseconds("mem0", usual.mem0),
             langfuse: fields.milliseconds("langfuse", usual.langfuse),
@@ -110,7 +114,15 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
         fields.end();
         delays
     });
-    Settings { delays_ms, memory_lag_ms, highlevel_rate_per_10_s, highlevel_read_lag_ms }
+    Settings {
+        delays_ms,
+        memory_lag_ms,
+        highlevel_rate_per_10_s,
+        highlevel_read_lag_ms,
+        hubspot_rate_per_10_s,
+        hubspot_searches_per_s,
+        hubspot_read_lag_ms,
+    }
 }
 
 /// An object's fields, taken one by one; what is left at the end is unknown.
@@ -181,7 +193,7 @@ mod tests {
             "rules[0].status: between 200 and 599",
             "rules[0].times: at least 1",
             "rules[0].colour: no such field",
-            "rules[1].vendor: name one of highlevel, zep, mem0, langfuse",
+            "rules[1].vendor: name one of highlevel, hubspot, zep, mem0, langfuse",
             "rules[2].delay_ms: invalid type",
             "rules[2].body: needs a status",
             "rules[2]: needs one of delay_ms, status, hang",

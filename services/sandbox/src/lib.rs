@@ -1,6 +1,6 @@
 //! **sandbox**: the vendors' APIs simulated as one local service, each below its own prefix, with delays and faults to order.
 //!
-//! - *Consumes* HTTP: `/highlevel`, `/zep`, `/mem0` and `/langfuse`, below each the vendor's own paths; `/_sandbox` to steer
+//! - *Consumes* HTTP: `/highlevel`, `/hubspot`, `/zep`, `/mem0` and `/langfuse`, below each the vendor's own paths; `/_sandbox` to steer
 //!   it: faults, requests, state, reset.
 //! - *Owns* what the vendors would keep, in memory: gone at the end, back to the seed on reset.
 //! - *Emits* nothing.
@@ -9,7 +9,7 @@
 //!   the journal.
 //! - *Refuses* what the vendor refuses, in the vendor's words: no credentials, the wrong `Version`, unknown fields, a slot that
 //!   is taken, too many requests. Any credentials that are well formed will do. Only HighLevel's dated versions are known, of
-//!   Zep the v3 generation, of mem0 the current paths.
+//!   HubSpot 2026-09, of Zep the v3 generation, of mem0 the current paths.
 //!
 //! A request is carried out to its end even if its caller has left, as at a vendor: a timeout tells nothing about the effect.
 
@@ -20,6 +20,7 @@ mod fault;
 mod fault_input;
 mod handle;
 mod highlevel;
+mod hubspot;
 mod journal;
 mod lagged;
 mod langfuse;

@@ -7,6 +7,7 @@ use axum::{http::StatusCode, routing::MethodFilter};
 use crate::{
     call::{Call, Moment},
     highlevel::{appointments, calendars, contacts, locations, notes, search, tags},
+    hubspot::{self, properties},
     langfuse, mem0,
     reply::Answer,
     state::State,
@@ -38,17 +39,24 @@ impl Operation {
         self.path.starts_with("/calendars")
     }
 
+    /// HubSpot's searches have a limit of their own.
+    pub(crate) fn is_search(&self) -> bool {
+        self.path.ends_with("/search")
+    }
+
     /// The operation that stands for an unknown path of `vendor`.
     pub(crate) fn unknown(vendor: Vendor) -> &'static Self {
         const fn of(vendor: Vendor, run: Run) -> Operation {
             read(vendor, UNKNOWN, MethodFilter::GET, "", run)
         }
         static HIGHLEVEL: Operation = of(Vendor::Highlevel, |_, _, _| Err(not_found(Vendor::Highlevel)));
+        static HUBSPOT: Operation = of(Vendor::Hubspot, |_, _, _| Err(not_found(Vendor::Hubspot)));
         static ZEP: Operation = of(Vendor::Zep, |_, _, _| Err(not_found(Vendor::Zep)));
         static MEM0: Operation = of(Vendor::Mem0, |_, _, _| Err(not_found(Vendor::Mem0)));
         static LANGFUSE: Operation = of(Vendor::Langfuse, |_, _, _| Err(not_found(Vendor::Langfuse)));
         match vendor {
             Vendor::Highlevel => &HIGHLEVEL,
+            Vendor::Hubspot => &HUBSPOT,
             Vendor::Zep => &ZEP,
             Vendor::Mem0 => &MEM0,
             Vendor::Langfuse => &LANGFUSE,
@@ -109,6 +117,17 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     read(Vendor::Highlevel, "appointment.get", GET, "/calendars/events/appointments/{eventId}", appointments::get),
     write(Vendor::Highlevel, "appointment.update", PUT, "/calendars/events/appointments/{eventId}", appointments::update),
     read(Vendor::Highlevel, "appointment.delete", DELETE, "/calendars/events/{eventId}", appointments::delete),
+
+    read(Vendor::Hubspot, "contact.search", POST, "/crm/objects/2026-09/contacts/search", hubspot::search::contacts),
+    write(Vendor::Hubspot, "contact.create", POST, "/crm/objects/2026-09/contacts", hubspot::contacts::create),
+    write(Vendor::Hubspot, "contact.upsert", POST, "/crm/objects/2026-09/contacts/batch/upsert", hubspot::contacts::upsert),
+    read(Vendor::Hubspot, "contact.get", GET, "/crm/objects/2026-09/contacts/{contactId}", hubspot::contacts::get),
+    write(Vendor::Hubspot, "contact.update", PATCH, "/crm/objects/2026-09/contacts/{contactId}", hubspot::contacts::update),
+    write(Vendor::Hubspot, "note.create", POST, "/crm/objects/2026-09/notes", hubspot::notes::create),
+    read(Vendor::Hubspot, "note.read", POST, "/crm/objects/2026-09/notes/batch/read", hubspot::notes::read),
+    read(Vendor::Hubspot, "note.search", POST, "/crm/objects/2026-09/notes/search", hubspot::search::notes),
+    read(Vendor::Hubspot, "property.list", GET, "/crm/v3/properties/contacts", properties::list),
+    write(Vendor::Hubspot, "property.create", POST, "/crm/v3/properties/contacts", properties::create),
 
     write(Vendor::Zep, "user.create", POST, "/api/v2/users", users::create),
     read(Vendor::Zep, "user.get", GET, "/api/v2/users/{userId}", users::get),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     call::Moment,
     highlevel::{Appointment, Record, contacts},
+    hubspot,
     state::State,
 };
 
@@ -38,10 +39,11 @@ const APPOINTMENT_HOUR: u32 = 10;
 
 pub(crate) fn sow(state: &mut State) {
     let no = Duration::ZERO;
-    let moment = Moment { now: Instant::now(), utc: Utc::now(), read_lag: no, memory_lag: no };
+    let moment = Moment { now: Instant::now(), utc: Utc::now(), read_lag: no, hubspot_lag: no, memory_lag: no };
     for (location_id, calendar_id, org) in LOCATIONS {
         sow_location(state, location_id, calendar_id, org, &moment);
     }
+    sow_hubspot(&mut state.hubspot, &moment);
     // The known caller under every name that a memory may have for them: bare, and by org.
     let names = [JANE.0.to_owned(), format!("tel:{}", JANE.0)];
     for user_id in names.into_iter().chain(LOCATIONS.map(|(_, _, org)| format!("{org}:{}", JANE.0))) {
@@ -87,6 +89,17 @@ fn sow_location(state: &mut State, location_id: &str, calendar_id: &str, org: &s
     let appointment =
         Appointment { record: record(&appointment), start, end: start + TimeDelta::minutes(30), added_at: moment.utc };
     highlevel.add_appointment(location_id, &id, appointment, moment);
+}
+
+/// The same callers, as people typed them in: without the unique property that an account makes for voice.
+fn sow_hubspot(hubspot: &mut hubspot::HubSpot, moment: &Moment) {
+    for (phone, name) in std::iter::once(JANE).chain(OTHERS) {
+        let (first, last) = name.split_once(' ').unwrap_or((name, ""));
+        let email = format!("{}@demo.example", name.to_lowercase().replace(' ', "."));
+        let contact = json!({ "firstname": first, "lastname": last, "phone": phone, "email": email });
+        // Nothing in it can be refused: a fresh account, known properties, no two alike.
+        let _ = hubspot::contacts::add(hubspot, &contact, moment);
+    }
 }
 
 fn next_appointment(now: DateTime<Utc>) -> Option<DateTime<FixedOffset>> {

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::{highlevel::HighLevel, langfuse::Langfuse, mem0::Mem0, seed, zep::Zep};
+use crate::{highlevel::HighLevel, hubspot::HubSpot, langfuse::Langfuse, mem0::Mem0, seed, zep::Zep};
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) highlevel: HighLevel,
+    pub(crate) hubspot: HubSpot,
     pub(crate) zep: Zep,
     pub(crate) mem0: Mem0,
     pub(crate) langfuse: Langfuse,
@@ -24,6 +25,7 @@ impl State {
     pub(crate) fn shown(&self) -> Value {
         json!({
             "highlevel": self.highlevel.shown(),
+            "hubspot": self.hubspot.shown(),
             "zep": self.zep.shown(),
             "mem0": self.mem0.shown(),
             "langfuse": self.langfuse.shown(),

@@ -3,24 +3,26 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{call::Call, highlevel, langfuse, mem0, operation::Operation, reply::Reply, state::State, zep};
+use crate::{call::Call, highlevel, hubspot, langfuse, mem0, operation::Operation, reply::Reply, state::State, zep};
 
 /// One simulated vendor; its name is the first segment of its paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Vendor {
     Highlevel,
+    Hubspot,
     Zep,
     Mem0,
     Langfuse,
 }
 
 impl Vendor {
-    pub(crate) const ALL: [Self; 4] = [Self::Highlevel, Self::Zep, Self::Mem0, Self::Langfuse];
+    pub(crate) const ALL: [Self; 5] = [Self::Highlevel, Self::Hubspot, Self::Zep, Self::Mem0, Self::Langfuse];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Highlevel => "highlevel",
+            Self::Hubspot => "hubspot",
             Self::Zep => "zep",
             Self::Mem0 => "mem0",
             Self::Langfuse => "langfuse",
@@ -31,6 +33,7 @@ impl Vendor {
     pub(crate) fn account(self, state: &State, call: &Call) -> String {
         let known = match self {
             Self::Highlevel => highlevel::account(&state.highlevel, call),
+            Self::Hubspot => hubspot::account(),
             Self::Zep => zep::account(&state.zep, call),
             Self::Mem0 => mem0::account(&state.mem0, call),
             Self::Langfuse => langfuse::account(call),
@@ -42,6 +45,7 @@ impl Vendor {
     pub(crate) fn admit(self, operation: &Operation, call: &Call) -> Result<(), Reply> {
         match self {
             Self::Highlevel => highlevel::admit(operation, call),
+            Self::Hubspot => hubspot::admit(call),
             Self::Zep => zep::admit(call),
             Self::Mem0 => mem0::admit(call),
             Self::Langfuse => langfuse::admit(operation, call),
@@ -52,6 +56,7 @@ impl Vendor {
     pub(crate) fn error(self, status: StatusCode, message: &str) -> Reply {
         match self {
             Self::Highlevel => highlevel::error(status, message),
+            Self::Hubspot => hubspot::error(status, message),
             Self::Zep => zep::error(status, message),
             Self::Mem0 => mem0::error(status, message),
             Self::Langfuse => langfuse::error(status, message),

@@ -11,7 +11,7 @@ use crate::{
     call::{Call, Moment},
     fault::{Rule, meet},
     fault_input::Wanted,
-    highlevel,
+    highlevel, hubspot,
     journal::Journal,
     operation::Operation,
     reply::Reply,
@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) windows: Windows,
     zep_rate: zep::Rate,
+    hubspot_searches: hubspot::Searches,
     kept_bytes: usize,
     /// Cancelled by the next reset and at the end: whoever waits then waits no longer.
     era: CancellationToken,
@@ -65,6 +66,7 @@ impl World {
             journal: Journal::default(),
             windows: Windows::default(),
             zep_rate: zep::Rate::default(),
+            hubspot_searches: hubspot::Searches::default(),
             kept_bytes: 0,
             era: shutdown.child_token(),
         }
@@ -88,16 +90,25 @@ impl World {
         let vendor = operation.vendor;
         let account = vendor.account(&self.state, call);
         let seq = self.journal.open(operation, account.clone(), call);
-        let limit = if vendor == Vendor::Highlevel { self.settings.highlevel_rate_per_10_s } else { u64::MAX };
+        let limit = self.settings.rate_per_10_s(vendor);
         let standing = self.windows.note(vendor, &account, Instant::now(), limit);
         let headers = match vendor {
             Vendor::Highlevel => highlevel::rate_headers(&standing, limit),
+            Vendor::Hubspot if operation.is_search() => Vec::new(),
+            Vendor::Hubspot => hubspot::rate_headers(&standing, limit),
             Vendor::Zep => self.zep_rate.headers(Utc::now()),
             Vendor::Mem0 | Vendor::Langfuse => Vec::new(),
         };
         let plan = vendor.admit(operation, call).and_then(|()| {
             if !standing.passes {
                 return Err(vendor.error(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
+            }
+            let searches = self.settings.hubspot_searches_per_s;
+            if vendor == Vendor::Hubspot
+                && operation.is_search()
+                && !self.hubspot_searches.passes(Instant::now(), searches)
+            {
+                return Err(hubspot::too_many_searches());
             }
             let fault = meet(&mut self.rules, operation, &account);
             let delay = fault.as_ref().and_then(Rule::delay).unwrap_or_else(|| self.settings.delay(operation));
@@ -122,6 +133,7 @@ impl World {
             now: Instant::now(),
             utc: Utc::now(),
             read_lag: Duration::from_millis(self.settings.highlevel_read_lag_ms),
+            hubspot_lag: Duration::from_millis(self.settings.hubspot_read_lag_ms),
             memory_lag: Duration::from_millis(self.settings.memory_lag_ms),
         };
         match (operation.run)(&mut self.state, call, &moment) {

@@ -23,7 +23,7 @@ impl World {
 impl Sandbox {
     /// Vendors answer at once.
     pub async fn without_delays(&self) {
-        let delays = ["highlevel_contacts", "highlevel_calendars", "zep", "mem0", "langfuse"];
+        let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
         self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": 0 } })).await;
     }

@@ -48,6 +48,11 @@ impl<'a> Draft<'a> {
         Self { method: Method::POST, body: Some(body), ..Self::get(path) }
     }
 
+    /// A PATCH of JSON.
+    pub(crate) fn patch(path: impl IntoIterator<Item = &'a str>, body: &impl Serialize) -> Self {
+        Self { method: Method::PATCH, ..Self::post(path, body) }
+    }
+
     pub(crate) fn query(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.query.push((name, value.to_string()));
         self

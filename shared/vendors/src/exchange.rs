@@ -1,14 +1,20 @@
 //! One request and its answer, read to the end or not at all.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use reqwest::{Client, Request, Response, StatusCode};
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use crate::{VendorError, hint, message};
 
 /// The longest answer; the longest that a vendor documents as usual is far below.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// For the body of a 429, from its headers on: it may tell which limit it is about, but a 429 it is without it.
+const TOO_MANY_BODY_MAX: Duration = Duration::from_millis(500);
 
 /// The body of a 2xx.
 pub(crate) struct Reply(pub(crate) Bytes);
@@ -22,7 +28,9 @@ pub(crate) async fn exchange(
     let response = client.execute(request).await.map_err(broken_off)?;
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(VendorError::RateLimited(hint::pause(response.headers(), Utc::now())));
+        let headers = response.headers().clone();
+        let body = timeout(TOO_MANY_BODY_MAX, read(response)).await.ok().and_then(Result::ok).unwrap_or_default();
+        return Err(VendorError::RateLimited(hint::pause(&headers, &body, Utc::now())));
     }
     let body = read(response).await;
     if status.is_success() {

@@ -16,6 +16,7 @@ mod error;
 mod exchange;
 pub mod highlevel;
 mod hint;
+pub mod hubspot;
 pub mod langfuse;
 mod lenient;
 mod line;

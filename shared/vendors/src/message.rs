@@ -13,7 +13,7 @@ const HIDDEN: char = '…';
 
 /// The vendor's sentence; empty if there is none.
 ///
-/// HighLevel: `message`, a string or a list of them. Zep and Langfuse: `message`. mem0: `details.message`, `detail` or `error`.
+/// HighLevel: `message`, a string or a list of them. HubSpot, Zep and Langfuse: `message`. mem0: `details.message`, `detail` or `error`.
 pub(crate) fn of(body: &[u8], secrets: &[SecretString]) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let places = [&json["message"], &json["details"]["message"], &json["detail"], &json["error"]];

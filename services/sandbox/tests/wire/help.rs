@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 /// How long a test waits for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Settings under which nothing waits.
-pub(crate) const NO_DELAYS: &str = r#"{"highlevel_contacts":0,"highlevel_calendars":0,"zep":0,"mem0":0,"langfuse":0}"#;
+pub(crate) const NO_DELAYS: &str =
+    r#"{"highlevel_contacts":0,"highlevel_calendars":0,"hubspot":0,"zep":0,"mem0":0,"langfuse":0}"#;
 
 /// One running sandbox; ends when dropped.
 pub(crate) struct Sandbox {
@@ -62,6 +63,7 @@ impl Sandbox {
                 request.bearer_auth("pit-test").header("Version", "2021-04-15")
             }
             Some("highlevel") => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
+            Some("hubspot") => request.bearer_auth("pat-test"),
             Some("zep") => request.header("Authorization", "Api-Key z_test"),
             Some("mem0") => request.header("Authorization", "Token m0-test"),
             Some("langfuse") => request.basic_auth("pk-lf-test", Some("sk-lf-test")),

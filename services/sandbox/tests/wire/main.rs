@@ -5,6 +5,7 @@ mod contacts;
 mod control;
 mod faults;
 mod help;
+mod hubspot;
 mod limits;
 mod memories;
 mod prompts;

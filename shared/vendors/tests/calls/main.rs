@@ -3,6 +3,7 @@
 mod discipline;
 mod double;
 mod highlevel;
+mod hubspot;
 mod langfuse;
 mod mem0;
 mod metrics;
