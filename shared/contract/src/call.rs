@@ -73,6 +73,12 @@ pub struct CallFacts {
     pub recording_url: Option<String>,
     /// The id of the answer that this call was given when it rang.
     pub answer_id: Option<String>,
+    /// The person's name, as it was heard. Tells of the contact, and is no column of the call.
+    #[serde(skip)]
+    pub contact_name: Option<String>,
+    /// The person's e-mail address, as it was heard. Tells of the contact, and is no column of the call.
+    #[serde(skip)]
+    pub contact_email: Option<String>,
 }
 
 impl CallFacts {

@@ -15,6 +15,8 @@ pub enum Entity {
     Chat,
     /// A person who calls or is called.
     Contact,
+    /// A visit that a calendar holds.
+    Appointment,
     /// What a memory vendor holds of a contact.
     Memory,
     /// What the caches hold.
@@ -81,6 +83,8 @@ event_types! {
     ContactRecorded = Contact."recorded",
     /// The CRM says that a contact was made or changed there.
     ContactChanged = Contact."changed",
+    /// Anything else about an appointment: asked for, turned down, paid.
+    AppointmentChanged = Appointment."changed",
     /// Written by refresh-worker once the memory vendor tells what it was told of a call.
     MemoryStored = Memory."stored",
     /// Written by invalidate-worker once no cache tells what was loaded before.
@@ -97,6 +101,7 @@ impl Entity {
             Self::Call => "call",
             Self::Chat => "chat",
             Self::Contact => "contact",
+            Self::Appointment => "appointment",
             Self::Memory => "memory",
             Self::Cache => "cache",
             Self::Other => "other",

@@ -78,6 +78,8 @@ pub struct Source(&'static str);
 impl Source {
     /// Retell AI: calls and chats of a voice agent.
     pub const RETELL: Self = Self("retell");
+    /// HighLevel: contacts and appointments.
+    pub const HIGHLEVEL: Self = Self("highlevel");
     /// Our own log-worker, once its rows are committed.
     pub const LOG_WORKER: Self = Self("log-worker");
     /// Our own answer service, of each live call it has answered.
@@ -90,8 +92,15 @@ impl Source {
     pub const INVALIDATE_WORKER: Self = Self("invalidate-worker");
 
     /// Every source there is; a name outside this list is refused.
-    pub const ALL: [Self; 6] =
-        [Self::RETELL, Self::LOG_WORKER, Self::ANSWER, Self::CRM_WORKER, Self::REFRESH_WORKER, Self::INVALIDATE_WORKER];
+    pub const ALL: [Self; 7] = [
+        Self::RETELL,
+        Self::HIGHLEVEL,
+        Self::LOG_WORKER,
+        Self::ANSWER,
+        Self::CRM_WORKER,
+        Self::REFRESH_WORKER,
+        Self::INVALIDATE_WORKER,
+    ];
 
     /// Whether it tells what follows from an event that was acknowledged before, and so makes room in the end.
     #[must_use]

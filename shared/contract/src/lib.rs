@@ -3,6 +3,7 @@
 //! Pure: no IO, no clock, no async. Refuses anything that could not be a subject token, a header value or a key.
 
 mod call;
+mod contact;
 mod envelope;
 mod event_type;
 mod id;
@@ -10,6 +11,7 @@ mod key;
 mod phone;
 
 pub use call::{CallFacts, CallStatus, Direction};
+pub use contact::ContactFacts;
 pub use envelope::{Envelope, EnvelopeError, HEADER_BYTES_MAX};
 pub use event_type::{Entity, EventType};
 pub use id::{OrgId, Source, Unnamed};

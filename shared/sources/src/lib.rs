@@ -3,6 +3,8 @@
 //! Pure functions over bytes. `verify` and `name` run in ingress and read as little as they can; `decode` runs in the
 //! workers, so that a better decoder can be run over the past.
 
+pub mod highlevel;
+mod person;
 pub mod retell;
 mod text;
 
@@ -19,6 +21,9 @@ pub enum Refusal {
     /// A true signature from outside the accepted window of time.
     #[error("the signature is too old or from the future")]
     StaleSignature,
+    /// None of the keys that can be read signed it, and one can't be: it may be the one that did.
+    #[error("a key to verify the signature with can't be read")]
+    UnreadableKey,
 }
 
 /// What ingress needs to know of an authentic body. Never an error: a body that can't be named is kept all the same.

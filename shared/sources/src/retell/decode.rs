@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::name::time;
-use crate::{mend, text::Lenient};
+use crate::{mend, person, text::Lenient};
 
 /// The largest cost that is believed, in cents.
 const COST_MAX: f64 = 1e12;
@@ -93,6 +93,15 @@ struct Analysis {
     user_sentiment: Lenient<String>,
     call_successful: Lenient<bool>,
     in_voicemail: Lenient<bool>,
+    custom_analysis_data: Lenient<Heard>,
+}
+
+/// What an agent may be asked to find out about the person; the field's names are ours, the agent's configuration has them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Heard {
+    customer_name: Lenient<String>,
+    customer_email: Lenient<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +117,7 @@ struct Metadata {
 impl Call {
     fn facts(self, kind: EventType) -> CallFacts {
         let analysis = self.call_analysis.0.unwrap_or_default();
+        let heard = analysis.custom_analysis_data.0.unwrap_or_default();
         let reason = self.disconnection_reason.0;
         let transferred = kind == EventType::CallTransferBridged
             || reason.as_deref().is_some_and(|reason| TRANSFERS.contains(&reason));
@@ -132,6 +142,8 @@ impl Call {
             transfer_destination: self.transfer_destination.0,
             recording_url: self.recording_url.0,
             answer_id: self.metadata.0.and_then(|metadata| metadata.offhook_id),
+            contact_name: heard.customer_name.0.and_then(|name| person::name(&name)),
+            contact_email: heard.customer_email.0.and_then(|email| person::email(&email)),
         }
     }
 }
@@ -185,6 +197,20 @@ mod tests {
             (Some(true), Some(false), Some("a1"))
         );
         assert_eq!(facts.transcript.as_deref(), Some("Agent: Hi\nUser: Hello\n"));
+    }
+
+    #[test]
+    fn a_name_that_was_heard_is_told_if_it_is_one() {
+        let heard = |data: &str| {
+            let body = format!(r#"{{"call":{{"call_analysis":{{"custom_analysis_data":{data}}}}}}}"#);
+            let facts = facts(EventType::CallAnalyzed, &body);
+            (facts.contact_name, facts.contact_email)
+        };
+        let (name, email) = (Some("Ana Ruiz".to_owned()), Some("ana@example.com".to_owned()));
+        assert_eq!(heard(r#"{"customer_name":" Ana Ruiz","customer_email":"ana@example.com"}"#), (name, email));
+        for none in ["null", "{}", r#"{"customer_name":7}"#, r#"{"customer_name":" ","customer_email":"at home"}"#] {
+            assert_eq!(heard(none), (None, None), "{none}");
+        }
     }
 
     #[test]
