@@ -166,6 +166,7 @@ fn signed(org: &LiveOrg, headers: &HeaderMap, body: &[u8]) -> Result<bool, Refus
         Ok(_) => Ok(true),
         Err(sources::Refusal::StaleSignature) => Err(Refusal::StaleSignature),
         // The secret that can't be read here may be the one that signed.
+        Err(sources::Refusal::UnreadableKey) => Ok(false),
         Err(sources::Refusal::BadSignature) if !complete => Ok(false),
         Err(sources::Refusal::BadSignature) => Err(Refusal::BadSignature),
     }

@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 
 use crate::{
     admission::{Admission, Place},
-    door::{Door, RETELL},
+    door::{Door, HIGHLEVEL, RETELL},
     refusal::Refusal,
 };
 
@@ -53,7 +53,14 @@ impl Context {
 }
 
 pub(crate) fn router(context: Arc<Context>) -> Router {
-    Router::new().route("/v1/{org}/retell/events", post(retell)).with_state(context)
+    Router::new()
+        .route("/v1/{org}/retell/events", post(retell))
+        .route("/v1/{org}/highlevel/events", post(highlevel))
+        .with_state(context)
+}
+
+async fn highlevel(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {
+    receive(&HIGHLEVEL, &context, &org, request).await
 }
 
 async fn retell(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {
@@ -84,7 +91,7 @@ async fn receive(door: &Door, context: &Context, org: &str, request: Request) ->
         Err(refusal) => {
             span.record("code", refusal.code());
             tracing::info!(parent: &span, org, source, code = refusal.code(), "delivery refused");
-            refusal.answer(source)
+            refusal.answer(door)
         }
     }
 }
@@ -94,7 +101,8 @@ async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Re
     let received_at = Utc::now();
     let org: OrgId = org.parse().map_err(|_| Refusal::UnknownOrg)?;
     let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
-    let (secrets, complete) = match directory.org(&org).map(|known| known.secrets(door.source)) {
+    let known = directory.org(&org);
+    let (secrets, complete) = match known.map(|known| known.secrets(door.source)) {
         // A snapshot may be older than the org.
         None | Some(Secrets::NotConfigured) if !context.orgs.is_current() => return Err(Refusal::BrokerUnavailable),
         None | Some(Secrets::NotConfigured) => return Err(Refusal::UnknownOrg),
@@ -110,6 +118,10 @@ async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Re
         sources::Refusal::BadSignature if !complete => Refusal::SecretUnavailable,
         refusal => refusal.into(),
     })?;
+    if !known.is_some_and(|known| (door.is_about)(known, &body)) {
+        // A snapshot may be older than the org's account.
+        return Err(if context.orgs.is_current() { Refusal::BadSignature } else { Refusal::BrokerUnavailable });
+    }
     let envelope = envelope(door, org, &parts.headers, &body, signed_at, received_at);
     context.bus.publish(&envelope, body).await.map_err(|error| {
         tracing::warn!(event.id = envelope.id, %error, "event not published");

@@ -1,6 +1,6 @@
 //! **ingress**: provider webhooks in, acknowledged once they are on durable storage.
 //!
-//! - *Consumes* HTTP: `POST /v1/{org}/retell/events`.
+//! - *Consumes* HTTP: `POST /v1/{org}/retell/events`, `POST /v1/{org}/highlevel/events`.
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk.
 //! - *Emits* one event per authentic delivery, under the same key for each repetition.
 //! - *Calls* nothing but the broker. No Postgres, no Redis, no business.

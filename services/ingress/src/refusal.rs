@@ -1,6 +1,6 @@
 //! Why a delivery is not taken, with the status that makes its sender do the right thing.
 //!
-//! Every refusal is counted. What we may be able to take later is 503, so that it is sent again.
+//! Every refusal is counted. What we may be able to take later has the status after which its source sends again.
 
 use axum::{
     Json,
@@ -10,14 +10,16 @@ use axum::{
 use metrics::counter;
 use serde_json::json;
 
+use crate::door::Door;
+
 /// One reason. The code is the outside's name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("no such organisation, or it has no such source")]
     UnknownOrg,
-    #[error("the signature is missing or does not match the body")]
+    #[error("the signature is missing or does not match the body, or the body is about somebody else")]
     BadSignature,
-    #[error("the signature is more than five minutes from our clock")]
+    #[error("the signature is too far from our clock")]
     StaleSignature,
     #[error("the body is larger than 8 MiB")]
     BodyTooLarge,
@@ -45,22 +47,23 @@ impl Refusal {
         }
     }
 
-    fn status(self) -> StatusCode {
+    fn status(self, later: StatusCode) -> StatusCode {
         match self {
             Self::UnknownOrg => StatusCode::NOT_FOUND,
             Self::BadSignature | Self::StaleSignature => StatusCode::UNAUTHORIZED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Overloaded | Self::BrokerUnavailable | Self::SecretUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            // Where 5xx means "again", so does 408.
+            Self::Timeout if later.is_server_error() => StatusCode::REQUEST_TIMEOUT,
+            Self::Timeout | Self::Overloaded | Self::BrokerUnavailable | Self::SecretUnavailable => later,
         }
     }
 
-    /// The answer, counted under `source`.
-    pub(crate) fn answer(self, source: &'static str) -> Response {
-        counter!("offhook_ingress_refused_total", "source" => source, "code" => self.code()).increment(1);
-        let status = self.status();
+    /// The answer in the way of `door`, counted under its source.
+    pub(crate) fn answer(self, door: &Door) -> Response {
+        counter!("offhook_ingress_refused_total", "source" => door.source.as_str(), "code" => self.code()).increment(1);
+        let status = self.status(door.later);
         let body = Json(json!({ "error": { "code": self.code(), "message": self.to_string() } }));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == door.later {
             return (status, [(RETRY_AFTER, "1")], body).into_response();
         }
         (status, body).into_response()
@@ -72,6 +75,7 @@ impl From<sources::Refusal> for Refusal {
         match refusal {
             sources::Refusal::BadSignature => Self::BadSignature,
             sources::Refusal::StaleSignature => Self::StaleSignature,
+            sources::Refusal::UnreadableKey => Self::SecretUnavailable,
         }
     }
 }

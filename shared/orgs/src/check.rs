@@ -66,6 +66,7 @@ impl Checker<'_> {
         let branches = self.branches(entry);
         let channels = self.channels(entry);
         let sources = entry.sources.iter().filter_map(|source| self.source(source)).collect();
+        self.locations(entry);
         let vendors = entry.vendors.iter().filter_map(|vendor| self.vendor(vendor)).collect();
         let org = Org { id: id?, name: name?, branches, channels, sources, vendors };
         let bytes = serde_json::to_vec(&org).map_or(0, |json| json.len());

@@ -45,9 +45,9 @@ pub enum Secrets<'a> {
     NotConfigured,
     /// It names the source, but none of its secrets could be read yet: nothing can be verified, so nothing may be refused for good.
     Unreadable,
-    /// At least one, newest first; all are valid.
+    /// Newest first; all are valid.
     Readable {
-        /// The secrets.
+        /// The secrets; none where the source's own key is known and the org names no other.
         secrets: &'a [SecretString],
         /// Whether these are all: if not, what none of them signed may still be authentic.
         complete: bool,
@@ -97,8 +97,10 @@ impl LiveOrg {
     }
 
     fn secrets_of(&self, source: &str) -> Secrets<'_> {
+        let named = self.org.sources.get(source).is_some_and(|config| !config.secrets.is_empty());
         match self.secrets.get(source).map(Vec::as_slice) {
             None => Secrets::NotConfigured,
+            Some([]) if !named => Secrets::Readable { secrets: &[], complete: true },
             Some([]) => Secrets::Unreadable,
             Some(secrets) => Secrets::Readable { secrets, complete: !self.incomplete.contains(source) },
         }
@@ -174,6 +176,18 @@ mod tests {
         let Secrets::Readable { secrets, complete: true } = both.api_keys() else { panic!("both can be read") };
         assert_eq!(secrets.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(), ["2", "1"], "newest first");
         assert!(matches!(both.secrets(Source::RETELL), Secrets::NotConfigured));
+    }
+
+    #[test]
+    fn a_source_that_needs_no_secret_is_told_from_one_whose_secret_cannot_be_read() {
+        let with = |secrets: serde_json::Value| {
+            let sources = serde_json::json!({"highlevel": {"secrets": secrets}});
+            live(serde_json::json!({"id": "demo", "name": "Demo", "sources": sources}), &Vault::default())
+        };
+        let none = with(serde_json::json!([]));
+        assert!(matches!(none.secrets(Source::HIGHLEVEL), Secrets::Readable { secrets: [], complete: true }));
+        let unreadable = with(serde_json::json!(["env:KEY"]));
+        assert!(matches!(unreadable.secrets(Source::HIGHLEVEL), Secrets::Unreadable));
     }
 
     #[test]

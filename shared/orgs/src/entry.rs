@@ -68,6 +68,8 @@ pub(crate) struct GreetingEntry {
 pub(crate) struct SourceEntry {
     pub(crate) place: Place,
     pub(crate) name: String,
+    /// The field that holds its references.
+    pub(crate) field: &'static str,
     pub(crate) secrets: Option<Vec<Lined<String>>>,
 }
 

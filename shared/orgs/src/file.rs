@@ -17,6 +17,16 @@ use crate::{
     model::Setting,
 };
 
+/// The field of a source that shares secrets with us.
+pub(crate) const SECRETS: &str = "secrets";
+/// The field of a source that signs with a key of its own, which everybody may know.
+const PUBLIC_KEYS: &str = "public_keys";
+
+/// The field that holds a source's references. HighLevel's own key is known, so its field may be left out.
+fn source_field(source: &str) -> &'static str {
+    if source == "highlevel" { PUBLIC_KEYS } else { SECRETS }
+}
+
 /// Reads the whole file, whatever is wrong with parts of it.
 pub(crate) fn entries(text: &str, faults: &mut Faults) -> Vec<OrgEntry> {
     let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
@@ -106,10 +116,14 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, name: String, source: Section<'_>) -> SourceEntry {
-        self.only(&source, &["secrets"]);
-        let secrets =
-            self.present(&source, "secrets").and_then(|list| self.texts(&source.place.field("secrets"), list));
-        SourceEntry { name, secrets, place: source.place }
+        let field = source_field(&name);
+        self.only(&source, &[field]);
+        let list = if field == SECRETS { self.present(&source, field) } else { source.table.get(field) };
+        let secrets = match list {
+            Some(list) => self.texts(&source.place.field(field), list),
+            None => (field != SECRETS).then(Vec::new),
+        };
+        SourceEntry { name, field, secrets, place: source.place }
     }
 
     fn vendor(&mut self, name: String, vendor: Section<'_>) -> VendorEntry {

@@ -179,7 +179,8 @@ impl fmt::Display for ChannelKind {
 /// How a source's requests are verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceConfig {
-    /// Newest first, all valid: a rotation adds the new one in front and drops the old one later.
+    /// Newest first, all valid: a rotation adds the new one in front and drops the old one later. Of a source that signs with
+    /// a key of its own these are its public keys; with none, the one that the source has published holds.
     pub secrets: Vec<SecretRef>,
 }
 

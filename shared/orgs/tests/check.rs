@@ -240,6 +240,19 @@ fn a_secret_written_out_is_refused_and_never_repeated() {
 }
 
 #[test]
+fn highlevel_needs_no_key_but_a_location() {
+    let account = "[org.vendor.highlevel]\ntoken = \"env:T\"\nlocation_id = \"loc\"\n";
+    let source = |fields: &str| with(&format!("[org.source.highlevel]\n{fields}{account}"));
+    assert!(check(&source("")).unwrap()[0].sources["highlevel"].secrets.is_empty());
+    let keys = check(&source("public_keys = [\"file:/next\", \"env:PRESENT\"]\n")).unwrap();
+    assert_eq!(keys[0].sources["highlevel"].secrets.len(), 2);
+    one_fault(&source("public_keys = [\"MCowBQYDK2VwAyEA\"]\n"), 10, &["public_keys", "secret reference"]);
+    one_fault(&source("public_keys = [\"env:A\", \"env:B\", \"env:C\"]\n"), 9, &["3 references, not 0 to 2"]);
+    one_fault(&source("secrets = [\"env:A\"]\n"), 10, &["not a field we know; here: public_keys"]);
+    one_fault(&with("[org.source.highlevel]\n"), 9, &["needs [org.vendor.highlevel]"]);
+}
+
+#[test]
 fn limits_hold() {
     let many = |count: usize| (0..count).map(|n| format!("[[org]]\nid = \"o{n}\"\nname = \"O\"\n")).collect::<String>();
     assert_eq!(check(&many(orgs::ORGS_MAX)).unwrap().len(), orgs::ORGS_MAX);

@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 use super::Checker;
 use crate::{
     base_url::BaseUrl,
-    entry::{Lined, SourceEntry, VendorEntry},
+    entry::{Lined, OrgEntry, SourceEntry, VendorEntry},
+    file::SECRETS,
     model::{Setting, SourceConfig},
     secrets::{NotAReference, SecretRef, holds_secret},
 };
 
 /// Most secrets of one source: each unsigned request costs one hash per secret.
 pub const SECRETS_MAX: usize = 16;
+
+/// Most public keys of one source: the present one and the next.
+const PUBLIC_KEYS_MAX: usize = 2;
+const HIGHLEVEL: &str = "highlevel";
 
 /// Who may call us. More than this version has URLs for, so that a file can be ready before its services are. `api` is the
 /// org's own code, which asks and sends no events.
@@ -54,13 +59,23 @@ impl Checker<'_> {
     pub(super) fn source(&mut self, entry: &SourceEntry) -> Option<(String, SourceConfig)> {
         self.known(&entry.place, &entry.name, "source", &SOURCES);
         let written = entry.secrets.as_ref()?;
-        if written.is_empty() || written.len() > SECRETS_MAX {
-            let problem = format!("has {} references, not 1 to {SECRETS_MAX}", written.len());
-            self.faults.add(entry.place.line, entry.place.field("secrets"), problem);
+        let (least, most) = if entry.field == SECRETS { (1, SECRETS_MAX) } else { (0, PUBLIC_KEYS_MAX) };
+        if !(least..=most).contains(&written.len()) {
+            let problem = format!("has {} references, not {least} to {most}", written.len());
+            self.faults.add(entry.place.line, entry.place.field(entry.field), problem);
         }
         let secrets =
-            written.iter().filter_map(|text| self.parsed::<SecretRef>(&entry.place, "secrets", text)).collect();
+            written.iter().filter_map(|text| self.parsed::<SecretRef>(&entry.place, entry.field, text)).collect();
         Some((entry.name.clone(), SourceConfig { secrets }))
+    }
+
+    /// What HighLevel signs does not say for whom: only the org's own location tells.
+    pub(super) fn locations(&mut self, entry: &OrgEntry) {
+        let vendor = entry.vendors.iter().any(|vendor| vendor.name == HIGHLEVEL);
+        for source in entry.sources.iter().filter(|source| source.name == HIGHLEVEL && !vendor) {
+            let problem = "needs [org.vendor.highlevel] with the location_id that its events are about";
+            self.faults.astray(source.place.line, &source.place.name, problem);
+        }
     }
 
     pub(super) fn vendor(&mut self, entry: &VendorEntry) -> Option<(String, BTreeMap<String, Setting>)> {
