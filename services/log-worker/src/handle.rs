@@ -1,18 +1,22 @@
 //! The verb: record a batch of events, then say that it is recorded.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use bus::{Bus, Event, Outcome};
 use bytes::Bytes;
 use chrono::Utc;
-use contract::{CallFacts, Envelope, EventType, Source};
-use serde_json::json;
-use sources::retell::{self, Decoded};
+use contract::{CallFacts, ContactFacts, Envelope, EventType, Source};
+use serde_json::{Value, json};
+use sources::{
+    highlevel,
+    retell::{self, Decoded},
+};
 use sqlx::PgPool;
 use tracing::Instrument as _;
 use worker::Verb;
 
 use crate::{
+    contacts::{Person, Said},
     merge::Stamp,
     store::{self, Recorded},
 };
@@ -24,10 +28,15 @@ pub struct LogWorker {
     archive_days: u16,
 }
 
-/// One event, decoded: what will be archived, and what it says of a call, if it does.
+/// How much a name counts that was heard on a call, and one that stands in the CRM: nobody types in what they did not check.
+const HEARD: u8 = 1;
+const TYPED_IN: u8 = 2;
+
+/// One event, decoded: what will be archived, and what it says of a call and of a contact, if it does.
 pub(crate) struct Record<'a> {
     pub(crate) event: &'a Event,
     pub(crate) call: Option<(String, Stamp, Box<CallFacts>)>,
+    pub(crate) contact: Option<Said>,
 }
 
 impl LogWorker {
@@ -103,32 +112,59 @@ impl Verb for LogWorker {
 impl<'a> Record<'a> {
     /// What can't be decoded is recorded as an event and nothing more; a better decoder can be run over the archive.
     fn decode(event: &'a Event) -> Self {
-        let Envelope { kind, subject, time, source, .. } = &event.envelope;
-        if *source != Source::RETELL {
-            return Self { event, call: None };
-        }
-        let call = match (retell::decode(*kind, &event.body), subject) {
-            (Ok(Decoded::Call(facts)), Some(call_id)) => {
-                let stamp = Stamp(retell::rank(*kind), time.timestamp_millis(), event.key.as_uuid());
-                Some((call_id.replace('\0', ""), stamp, facts))
+        let Envelope { kind, subject, source, .. } = &event.envelope;
+        let mut record = Self { event, call: None, contact: None };
+        let decoded = match *source {
+            Source::RETELL => {
+                retell::decode(*kind, &event.body).map(|decoded| record.hear(subject.as_deref(), decoded))
             }
-            (Ok(_), _) => None,
-            (Err(error), _) => {
-                tracing::warn!(event.id = event.envelope.id, %error, "archived without being understood");
-                None
-            }
+            Source::HIGHLEVEL => highlevel::decode(*kind, &event.body).map(|facts| record.look_up(facts)),
+            _ => Ok(()),
         };
-        Self { event, call }
+        if let Err(error) = decoded {
+            tracing::warn!(event.id = event.envelope.id, %error, "archived without being understood");
+        }
+        record
+    }
+
+    /// What an event of a call says of it, and of the person.
+    fn hear(&mut self, call_id: Option<&str>, decoded: Decoded) {
+        let (Decoded::Call(facts), Some(call_id)) = (decoded, call_id) else { return };
+        let person = Person { name: facts.contact_name.clone(), email: facts.contact_email.clone() };
+        // The number that this event names: another one of the same call may yet turn out to be the wrong one.
+        let phone = facts.contact_phone().filter(|_| person != Person::default());
+        self.contact = phone.map(|phone| Said { phone, stamp: self.stamp(HEARD), person });
+        self.call = Some((call_id.replace('\0', ""), self.stamp(retell::rank(self.event.envelope.kind)), facts));
+    }
+
+    /// What the CRM says of a contact. What it says of one that it deletes is no news of their name.
+    fn look_up(&mut self, facts: Option<ContactFacts>) {
+        let Some(ContactFacts { phone: Some(phone), name, email, deleted, .. }) = facts else { return };
+        let person = if deleted { Person::default() } else { Person { name, email } };
+        self.contact = Some(Said { phone, stamp: self.stamp(TYPED_IN), person });
+    }
+
+    fn stamp(&self, rank: u8) -> Stamp {
+        Stamp(rank, self.event.envelope.time.timestamp_millis(), self.event.key.as_uuid())
     }
 }
 
 impl Recorded {
     fn follow_ups(&self) -> Vec<(EventType, String, Bytes)> {
-        let Self::Call { source, call_id, branch, contact_phone } = self else { return Vec::new() };
-        let body = json!({ "source": source, "call_id": call_id, "branch": branch, "contact_phone": contact_phone });
-        let body = Bytes::from(body.to_string());
-        let call = (EventType::CallRecorded, call_id.clone(), body.clone());
-        let contact = contact_phone.iter().map(|phone| (EventType::ContactRecorded, phone.clone(), body.clone()));
-        std::iter::once(call).chain(contact).collect()
+        let follow_up = |kind, subject: &str, body: Value| (kind, subject.to_owned(), Bytes::from(body.to_string()));
+        match self {
+            Self::Archived => Vec::new(),
+            Self::Contact { phone } => {
+                vec![follow_up(EventType::ContactRecorded, phone, json!({ "contact_phone": phone }))]
+            }
+            Self::Call { source, call_id, branch, contact_phone, others } => {
+                let body = |contact_phone: Option<&String>| json!({ "source": source, "call_id": call_id, "branch": branch, "contact_phone": contact_phone });
+                let call = follow_up(EventType::CallRecorded, call_id, body(contact_phone.as_ref()));
+                let contacts: BTreeSet<&String> = contact_phone.iter().chain(others).collect();
+                let contacts = contacts.into_iter();
+                let contacts = contacts.map(|phone| follow_up(EventType::ContactRecorded, phone, body(Some(phone))));
+                std::iter::once(call).chain(contacts).collect()
+            }
+        }
     }
 }

@@ -1,11 +1,10 @@
-//! Merges what several events say of one call, in any order, into one row.
+//! Merges what several events say of one thing, a call or a contact, in any order, into one row.
 //!
 //! Column by column the value with the greatest stamp stays; what an event does not say overwrites nothing. Only stamps
 //! are read back, so a long transcript is not fetched to be kept.
 
 use std::collections::BTreeMap;
 
-use contract::CallFacts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -40,7 +39,7 @@ impl From<Provenance> for Vec<(Stamp, Vec<String>)> {
     }
 }
 
-/// A call's row while events are folded into it.
+/// A row while events are folded into it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Merge {
     /// Kept in the row.
@@ -50,8 +49,8 @@ pub(crate) struct Merge {
 }
 
 impl Merge {
-    /// Folds one event's facts in.
-    pub(crate) fn fold(&mut self, stamp: Stamp, facts: &CallFacts) {
+    /// Folds one event's facts in; their fields are columns.
+    pub(crate) fn fold(&mut self, stamp: Stamp, facts: &impl Serialize) {
         let Ok(Value::Object(said)) = serde_json::to_value(facts) else { return };
         for (column, value) in said {
             let wins = self.provenance.0.get(&column).is_none_or(|known| stamp > *known);
@@ -66,7 +65,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::CallStatus;
+    use contract::{CallFacts, CallStatus};
     use proptest::{prelude::*, sample::subsequence};
 
     fn facts() -> impl Strategy<Value = CallFacts> {

@@ -10,7 +10,12 @@ use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
 use uuid::Uuid;
 
-use crate::{NAME, handle::Record, merge::Merge};
+use crate::{
+    NAME,
+    contacts::{self, ContactKey},
+    handle::Record,
+    merge::Merge,
+};
 
 /// Of the projection: raise it to have every event applied anew.
 const VERSION: i16 = 1;
@@ -18,20 +23,29 @@ const VERSION: i16 = 1;
 /// The branch of a call that came through none of our addresses.
 const UNASSIGNED: &str = "unassigned";
 
+/// Numbers that a call had before; a call has one, or a mistaken one and a right one.
+const FORMER_PHONES_MAX: usize = 8;
+
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// The event is archived; it speaks of no call.
+    /// The event is archived; it speaks of nothing that has a row.
     Archived,
     /// The event is in this call's row.
-    Call { source: String, call_id: String, branch: String, contact_phone: Option<String> },
+    Call {
+        source: String,
+        call_id: String,
+        branch: String,
+        contact_phone: Option<String>,
+        /// Further contacts that may have changed with it.
+        others: Vec<String>,
+    },
+    /// The event is in this contact's row.
+    Contact { phone: String },
 }
 
 /// A call's key within the database: org, source, call id.
 type CallKey = (String, String, String);
-/// A contact's key within the database: org, phone.
-type ContactKey = (String, String);
-
 /// A call's row as far as merging needs it.
 #[derive(Debug, Default)]
 struct Call {
@@ -40,6 +54,8 @@ struct Call {
     route: CallFacts,
     branch: String,
     contact_phone: Option<String>,
+    /// Those it had before, the oldest first.
+    former_phones: Vec<String>,
 }
 
 /// Archives the events and merges them into calls and contacts; all of it or nothing.
@@ -57,9 +73,9 @@ pub(crate) async fn record(pool: &PgPool, records: &[Record<'_>]) -> sqlx::Resul
     let mut calls = lock_calls(&mut tx, records).await?;
     let touched = fold(&mut calls, &fresh);
     let branches = branches(&mut tx, &touched, &calls).await?;
-    let contacts = derive(&mut calls, &touched, &branches);
+    let of_calls = derive(&mut calls, &touched, &branches);
     write_calls(&mut tx, &touched, &calls).await?;
-    recount_contacts(&mut tx, &contacts).await?;
+    contacts::write(&mut tx, of_calls, &fresh).await?;
     tx.commit().await?;
     Ok(records.iter().map(|record| recorded(record, &calls)).collect())
 }
@@ -85,14 +101,17 @@ fn call_key(record: &Record<'_>) -> Option<CallKey> {
 }
 
 fn recorded(record: &Record<'_>, calls: &BTreeMap<CallKey, Call>) -> Recorded {
-    match call_key(record).and_then(|key| calls.get_key_value(&key)) {
-        Some(((_, source, call_id), call)) => Recorded::Call {
+    let named = record.contact.as_ref().map(|said| said.phone.to_string());
+    match (call_key(record).and_then(|key| calls.get_key_value(&key)), named) {
+        (Some(((_, source, call_id), call)), named) => Recorded::Call {
             source: source.clone(),
             call_id: call_id.clone(),
             branch: call.branch.clone(),
             contact_phone: call.contact_phone.clone(),
+            others: call.former_phones.iter().cloned().chain(named).collect(),
         },
-        None => Recorded::Archived,
+        (None, Some(phone)) => Recorded::Contact { phone },
+        (None, None) => Recorded::Archived,
     }
 }
 
@@ -144,7 +163,7 @@ async fn lock_calls(tx: &mut PgConnection, records: &[Record<'_>]) -> sqlx::Resu
     let keys: BTreeSet<CallKey> = records.iter().filter_map(call_key).collect();
     let (orgs, sources, ids) = columns(&keys);
     let select = sqlx::query(
-        "SELECT org, source, call_id, branch, contact_phone, provenance,
+        "SELECT org, source, call_id, branch, contact_phone, former_phones, provenance,
             jsonb_build_object('direction', direction, 'agent_id', agent_id, 'from_number', from_number, 'to_number', to_number) AS route
          FROM offhook.calls
          WHERE (org, source, call_id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
@@ -155,7 +174,13 @@ async fn lock_calls(tx: &mut PgConnection, records: &[Record<'_>]) -> sqlx::Resu
         let Json(provenance) = row.try_get("provenance")?;
         let Json(route) = row.try_get("route")?;
         let merge = Merge { provenance, changed: Map::new() };
-        let call = Call { merge, route, branch: row.try_get("branch")?, contact_phone: row.try_get("contact_phone")? };
+        let call = Call {
+            merge,
+            route,
+            branch: row.try_get("branch")?,
+            contact_phone: row.try_get("contact_phone")?,
+            former_phones: row.try_get("former_phones")?,
+        };
         Ok(((row.try_get("org")?, row.try_get("source")?, row.try_get("call_id")?), call))
     };
     rows.into_iter().map(read).collect()
@@ -184,6 +209,17 @@ impl Call {
         self.route.agent_id = text("agent_id").or(self.route.agent_id.take());
         self.route.from_number = text("from_number").or(self.route.from_number.take());
         self.route.to_number = text("to_number").or(self.route.to_number.take());
+    }
+
+    /// Keeps the number that the call had before, if it is another one now: whoever dies after the commit must still know
+    /// whose calls have changed.
+    fn leave(&mut self, before: Option<String>) {
+        let left = before.filter(|before| self.contact_phone.as_ref() != Some(before));
+        if let Some(left) = left.filter(|left| !self.former_phones.contains(left)) {
+            self.former_phones.push(left);
+            let too_many = self.former_phones.len().saturating_sub(FORMER_PHONES_MAX);
+            self.former_phones.drain(..too_many);
+        }
     }
 
     /// Our addresses that tell the branch, the surer one first.
@@ -228,6 +264,7 @@ fn derive(
         let before = call.contact_phone.take();
         call.contact_phone = call.route.contact_phone().map(String::from);
         contacts.extend(before.iter().chain(&call.contact_phone).map(|phone| (key.0.clone(), phone.clone())));
+        call.leave(before);
     }
     contacts
 }
@@ -240,7 +277,7 @@ async fn write_calls(
     let rows: Vec<Value> = touched.iter().map(|key| row(key, &calls[key])).collect();
     let update = sqlx::query(
         "UPDATE offhook.calls AS c SET
-            branch = n.branch, contact_phone = n.contact_phone, provenance = n.provenance, updated_at = now(),
+            branch = n.branch, contact_phone = n.contact_phone, former_phones = n.former_phones, provenance = n.provenance, updated_at = now(),
             status = coalesce(n.status, c.status), direction = coalesce(n.direction, c.direction),
             call_type = coalesce(n.call_type, c.call_type), agent_id = coalesce(n.agent_id, c.agent_id),
             from_number = coalesce(n.from_number, c.from_number), to_number = coalesce(n.to_number, c.to_number),
@@ -262,36 +299,11 @@ async fn write_calls(
 fn row((org, source, call_id): &CallKey, call: &Call) -> Value {
     let mut row = call.merge.changed.clone();
     let keys = json!({ "org": org, "source": source, "call_id": call_id, "branch": call.branch,
-        "contact_phone": call.contact_phone, "provenance": call.merge.provenance });
+        "contact_phone": call.contact_phone, "former_phones": call.former_phones, "provenance": call.merge.provenance });
     if let Value::Object(keys) = keys {
         row.extend(keys);
     }
     Value::Object(row)
-}
-
-/// Counts each contact's calls anew: exact whatever came first, and a contact's calls are few.
-async fn recount_contacts(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<()> {
-    let (orgs, phones): (Vec<_>, Vec<_>) = contacts.iter().cloned().unzip();
-    let create = sqlx::query(
-        "INSERT INTO offhook.contacts (org, phone) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
-    );
-    create.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
-    let lock = sqlx::query(
-        "SELECT 1 FROM offhook.contacts WHERE (org, phone) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-         ORDER BY org, phone FOR UPDATE",
-    );
-    lock.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
-    let recount = sqlx::query(
-        "UPDATE offhook.contacts AS c
-         SET total_calls = n.calls, first_call_at = n.first_at, last_call_at = n.last_at, updated_at = now()
-         FROM (SELECT w.org, w.phone, count(k.call_id) AS calls,
-                   min(coalesce(k.started_at, k.ended_at)) AS first_at, max(coalesce(k.started_at, k.ended_at)) AS last_at
-               FROM unnest($1::text[], $2::text[]) AS w (org, phone)
-               LEFT JOIN offhook.calls AS k ON k.org = w.org AND k.contact_phone = w.phone
-               GROUP BY w.org, w.phone) AS n
-         WHERE (c.org, c.phone) = (n.org, n.phone)",
-    );
-    recount.bind(orgs).bind(phones).execute(tx).await.map(|_| ())
 }
 
 /// Keys of three parts as the three arrays that `unnest` takes.

@@ -8,7 +8,8 @@ use crate::{World, until};
 const EVENTS: &str = "SELECT to_jsonb(e) - 'received_at' - 'body' || jsonb_build_object('body', md5(body)) FROM offhook.events AS e ORDER BY event_key";
 const INBOX: &str =
     "SELECT to_jsonb(i) - 'claimed_at' FROM offhook.inbox AS i WHERE worker = 'log-worker' ORDER BY event_key";
-const CALLS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' - 'first_received_at' FROM offhook.calls AS c ORDER BY org, source, call_id";
+/// Which numbers a call had for a while depends on the order in which its events came.
+const CALLS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' - 'first_received_at' - 'former_phones' FROM offhook.calls AS c ORDER BY org, source, call_id";
 /// A contact that a call named first and then no more stays, without calls.
 const CONTACTS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' FROM offhook.contacts AS c WHERE total_calls > 0 ORDER BY org, phone";
 const CONTRIBUTIONS: &str = "SELECT to_jsonb(c) FROM offhook.call_contributions AS c ORDER BY org, source, call_id";

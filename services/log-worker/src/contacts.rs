@@ -1,0 +1,115 @@
+//! Contacts: what they are called, folded from what events say, and their calls, counted anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::PhoneNumber;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, Row as _, types::Json};
+
+use crate::{
+    handle::Record,
+    merge::{Merge, Stamp},
+};
+
+/// A contact's key within the database: org, phone.
+pub(crate) type ContactKey = (String, String);
+
+/// What one event says of a contact.
+pub(crate) struct Said {
+    pub(crate) phone: PhoneNumber,
+    pub(crate) stamp: Stamp,
+    pub(crate) person: Person,
+}
+
+/// What a contact is called; the fields are columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Person {
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<String>,
+}
+
+impl Said {
+    /// Whether it says what the contact is called.
+    fn names(&self) -> bool {
+        self.person != Person::default()
+    }
+}
+
+/// Makes the contacts exist, writes what they are called by the fresh events, and counts their calls.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    of_calls: BTreeSet<ContactKey>,
+    fresh: &[&Record<'_>],
+) -> sqlx::Result<()> {
+    let said = |record: &&Record<'_>| {
+        let org = record.event.envelope.org.to_string();
+        record.contact.as_ref().filter(|said| said.names()).map(|said| (org, said.phone.to_string()))
+    };
+    let mut contacts = of_calls;
+    contacts.extend(fresh.iter().filter_map(said));
+    let mut merges = lock(tx, &contacts).await?;
+    for record in fresh {
+        let merge = said(record).and_then(|key| merges.get_mut(&key));
+        if let (Some(merge), Some(said)) = (merge, &record.contact) {
+            merge.fold(said.stamp, &said.person);
+        }
+    }
+    write_names(tx, &merges).await?;
+    recount(tx, &contacts).await
+}
+
+/// Makes the rows exist and locks them, in key order.
+async fn lock(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<BTreeMap<ContactKey, Merge>> {
+    let (orgs, phones): (Vec<_>, Vec<_>) = contacts.iter().cloned().unzip();
+    let create = sqlx::query(
+        "INSERT INTO offhook.contacts (org, phone) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
+    );
+    create.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
+    let lock = sqlx::query(
+        "SELECT org, phone, provenance FROM offhook.contacts
+         WHERE (org, phone) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY org, phone FOR UPDATE",
+    );
+    let rows = lock.bind(orgs).bind(phones).fetch_all(tx).await?;
+    let read = |row: sqlx::postgres::PgRow| {
+        let Json(provenance) = row.try_get("provenance")?;
+        Ok(((row.try_get("org")?, row.try_get("phone")?), Merge { provenance, changed: Map::new() }))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+async fn write_names(tx: &mut PgConnection, merges: &BTreeMap<ContactKey, Merge>) -> sqlx::Result<()> {
+    let changed = merges.iter().filter(|(_, merge)| !merge.changed.is_empty());
+    let row = |((org, phone), merge): (&ContactKey, &Merge)| {
+        let keys = json!({ "org": org, "phone": phone, "provenance": merge.provenance });
+        let mut row = merge.changed.clone();
+        row.extend(keys.as_object().cloned().unwrap_or_default());
+        Value::Object(row)
+    };
+    let rows: Vec<Value> = changed.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let update = sqlx::query(
+        "UPDATE offhook.contacts AS c
+         SET name = coalesce(n.name, c.name), email = coalesce(n.email, c.email), provenance = n.provenance, updated_at = now()
+         FROM jsonb_populate_recordset(NULL::offhook.contacts, $1) AS n WHERE (c.org, c.phone) = (n.org, n.phone)",
+    );
+    update.bind(Json(rows)).execute(tx).await.map(|_| ())
+}
+
+/// Counts each contact's calls anew: exact whatever came first, and a contact's calls are few.
+async fn recount(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<()> {
+    let (orgs, phones): (Vec<_>, Vec<_>) = contacts.iter().cloned().unzip();
+    let recount = sqlx::query(
+        "UPDATE offhook.contacts AS c
+         SET total_calls = n.calls, first_call_at = n.first_at, last_call_at = n.last_at, updated_at = now()
+         FROM (SELECT w.org, w.phone, count(k.call_id) AS calls,
+                   min(coalesce(k.started_at, k.ended_at)) AS first_at, max(coalesce(k.started_at, k.ended_at)) AS last_at
+               FROM unnest($1::text[], $2::text[]) AS w (org, phone)
+               LEFT JOIN offhook.calls AS k ON k.org = w.org AND k.contact_phone = w.phone
+               GROUP BY w.org, w.phone) AS n
+         WHERE (c.org, c.phone) = (n.org, n.phone)",
+    );
+    recount.bind(orgs).bind(phones).execute(tx).await.map(|_| ())
+}
