@@ -6,6 +6,7 @@ mod calls;
 mod command_line;
 mod conformance;
 mod invalidation;
+mod large_bodies;
 mod metrics;
 mod one_event;
 mod orgs_live;

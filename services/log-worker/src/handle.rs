@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use bus::{Bus, Event, Outcome};
+use bus::{BodyError, Bus, Event, Outcome};
 use bytes::Bytes;
-use chrono::Utc;
-use contract::{CallFacts, ContactFacts, Envelope, EventType, Source};
+use chrono::{TimeDelta, Utc};
+use contract::{CallFacts, ContactFacts, Envelope, EventType, Source, Timestamp};
 use serde_json::{Value, json};
 use sources::{
     highlevel,
@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 use worker::Verb;
 
 use crate::{
+    NAME,
     contacts::{Person, Said},
     merge::Stamp,
     store::{self, Recorded},
@@ -27,6 +28,9 @@ pub struct LogWorker {
     bus: Bus,
     archive_days: u16,
 }
+
+/// A body that nobody refers to after so long never will be: no source sends again for longer.
+const ORPHANED_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// How much a name counts that was heard on a call, and one that stands in the CRM: nobody types in what they did not check.
 const HEARD: u8 = 1;
@@ -44,6 +48,22 @@ impl LogWorker {
     #[must_use]
     pub fn new(pool: PgPool, bus: Bus, archive_days: u16) -> Self {
         Self { pool, bus, archive_days }
+    }
+
+    /// Deletes the bodies that were stored before `before` for events that were never published; returns how many.
+    ///
+    /// # Errors
+    /// Why it can't be told or done now; the next hour tries again.
+    pub async fn sweep(&self, before: Timestamp) -> Result<usize, String> {
+        let position = postgres::position(&self.pool, NAME).await.map_err(|error| error.to_string())?;
+        // Only the archive knows who refers to what, and only as far as it has come.
+        let before = before.min(position.unwrap_or_default() - ORPHANED_AFTER / 24);
+        let bodies = self.bus.bodies_before(before).await.map_err(|error| error.to_string())?;
+        let orphans = store::unreferenced(&self.pool, &bodies).await.map_err(|error| error.to_string())?;
+        for orphan in &orphans {
+            self.bus.forget_body(orphan).await.map_err(|error| error.to_string())?;
+        }
+        Ok(orphans.len())
     }
 
     /// Records all, halving what Postgres refuses for its data until the one bad event stands alone.
@@ -95,8 +115,23 @@ impl Verb for LogWorker {
     const NAME: &'static str = "log-worker";
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
-        let records: Vec<Record<'_>> = events.iter().map(Record::decode).collect();
-        let outcomes = self.record(&records).await;
+        let (mut records, mut unread) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+        for event in events {
+            // One after the other: a large body is let go before the next is read.
+            match self.bus.body(event).await {
+                Ok(body) => {
+                    records.push(Record::decode(event, &body));
+                    unread.push(None);
+                }
+                Err(error @ BodyError::Unavailable(_)) => unread.push(Some(Outcome::Retry(error.to_string()))),
+                Err(error @ BodyError::Lost(_)) => unread.push(Some(Outcome::Reject(error.to_string()))),
+            }
+        }
+        let mut recorded = self.record(&records).await.into_iter();
+        let outcomes = unread.into_iter().map(|outcome| match outcome {
+            Some(outcome) => Err(outcome),
+            None => recorded.next().unwrap_or_else(|| Err(Outcome::Retry("no outcome".to_owned()))),
+        });
         let finish = events.iter().zip(outcomes).map(async |(event, outcome)| match outcome {
             Ok(recorded) => self.follow_up(event, &recorded).instrument(event.span.clone()).await,
             Err(outcome) => outcome,
@@ -105,20 +140,21 @@ impl Verb for LogWorker {
     }
 
     async fn tidy(&self) -> sqlx::Result<u64> {
+        if let Err(error) = self.sweep(Utc::now() - ORPHANED_AFTER).await {
+            tracing::warn!(error, "bodies that no event refers to are not all deleted");
+        }
         store::retire_events(&self.pool, self.archive_days).await
     }
 }
 
 impl<'a> Record<'a> {
     /// What can't be decoded is recorded as an event and nothing more; a better decoder can be run over the archive.
-    fn decode(event: &'a Event) -> Self {
+    fn decode(event: &'a Event, body: &[u8]) -> Self {
         let Envelope { kind, subject, source, .. } = &event.envelope;
         let mut record = Self { event, call: None, contact: None };
         let decoded = match *source {
-            Source::RETELL => {
-                retell::decode(*kind, &event.body).map(|decoded| record.hear(subject.as_deref(), decoded))
-            }
-            Source::HIGHLEVEL => highlevel::decode(*kind, &event.body).map(|facts| record.look_up(facts)),
+            Source::RETELL => retell::decode(*kind, body).map(|decoded| record.hear(subject.as_deref(), decoded)),
+            Source::HIGHLEVEL => highlevel::decode(*kind, body).map(|facts| record.look_up(facts)),
             _ => Ok(()),
         };
         if let Err(error) = decoded {

@@ -95,6 +95,18 @@ pub(crate) async fn retire_events(pool: &PgPool, days: u16) -> sqlx::Result<u64>
     postgres::in_batches(pool, delete).await
 }
 
+/// Those of the digests that no archived event refers to.
+///
+/// # Errors
+/// The statement's.
+pub(crate) async fn unreferenced(pool: &PgPool, digests: &[String]) -> sqlx::Result<Vec<String>> {
+    let select = sqlx::query_scalar(
+        "SELECT digest FROM unnest($1::text[]) AS digest
+         WHERE NOT EXISTS (SELECT 1 FROM offhook.events AS e WHERE e.body_digest = digest)",
+    );
+    select.bind(digests).fetch_all(pool).await
+}
+
 fn call_key(record: &Record<'_>) -> Option<CallKey> {
     let envelope = &record.event.envelope;
     record.call.as_ref().map(|(call_id, ..)| (envelope.org.to_string(), envelope.source.to_string(), call_id.clone()))
@@ -117,12 +129,14 @@ fn recorded(record: &Record<'_>, calls: &BTreeMap<CallKey, Call>) -> Recorded {
 
 async fn archive(tx: &mut PgConnection, records: &[&Record<'_>]) -> sqlx::Result<()> {
     let envelopes = || records.iter().map(|record| &record.event.envelope);
+    let apart = || records.iter().map(|record| record.event.apart.as_ref());
     let text = |value: &str| value.replace('\0', "");
     let insert = sqlx::query(
         "INSERT INTO offhook.events
-            (event_key, org, event_id, type, source, channel, subject, occurred_at, received_at, content_type, fault, body)
+            (event_key, org, event_id, type, source, channel, subject, occurred_at, received_at, content_type, fault, body,
+             body_digest, body_bytes)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bytea[])
+            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bigint[])
          ON CONFLICT DO NOTHING",
     );
     insert
@@ -138,6 +152,8 @@ async fn archive(tx: &mut PgConnection, records: &[&Record<'_>]) -> sqlx::Result
         .bind(envelopes().map(|envelope| text(&envelope.content_type)).collect::<Vec<_>>())
         .bind(envelopes().map(|envelope| envelope.fault.as_deref().map(text)).collect::<Vec<_>>())
         .bind(records.iter().map(|record| record.event.body.to_vec()).collect::<Vec<_>>())
+        .bind(apart().map(|apart| apart.map(|apart| apart.digest.clone())).collect::<Vec<_>>())
+        .bind(apart().map(|apart| apart.map(|apart| apart.bytes.cast_signed())).collect::<Vec<_>>())
         .execute(tx)
         .await
         .map(|_| ())

@@ -6,7 +6,10 @@ use async_nats::jetstream;
 use bytes::Bytes;
 use contract::{Envelope, EnvelopeError, EventKey};
 
-use crate::trace;
+use crate::{
+    large::{BodyRef, LENGTH, REFERENCE},
+    trace,
+};
 
 /// One delivered event.
 #[derive(Debug, Clone)]
@@ -15,8 +18,10 @@ pub struct Event {
     pub envelope: Envelope,
     /// The identity, computed once.
     pub key: EventKey,
-    /// The provider's bytes, verbatim.
+    /// The provider's bytes, verbatim; none here if they are stored apart.
     pub body: Bytes,
+    /// Where they are if they were too many for a message; [`Bus::body`](crate::Bus::body) reads them.
+    pub apart: Option<BodyRef>,
     /// How often the broker has delivered it, this time included.
     pub delivered: u64,
     /// The span of this delivery; what the worker does for this event alone belongs inside.
@@ -57,5 +62,17 @@ fn read(worker: &str, message: &async_nats::Message, delivered: u64) -> Result<E
     let span = tracing::info_span!("consume", otel.name = format!("{worker} {}", envelope.kind), otel.kind = "consumer",
         worker, event.id = envelope.id, org = %envelope.org, delivered, outcome = tracing::field::Empty);
     trace::adopt(&span, headers);
-    Ok(Event { key: envelope.key(), envelope, body: message.payload.clone(), delivered, span })
+    let header = |name| headers.get(name).map(async_nats::HeaderValue::as_str);
+    let apart = header(REFERENCE).map(|reference| {
+        let problem = || EnvelopeError { header: REFERENCE, problem: format!("{reference} refers to no body of ours") };
+        BodyRef::read(reference, header(LENGTH)).ok_or_else(problem)
+    });
+    Ok(Event {
+        key: envelope.key(),
+        envelope,
+        body: message.payload.clone(),
+        apart: apart.transpose()?,
+        delivered,
+        span,
+    })
 }

@@ -13,10 +13,11 @@ pub const EVENTS: &str = "EVENTS";
 /// The stream that holds rejected events.
 pub(crate) const DEAD: &str = "DEAD";
 
-const STREAMS: [&str; 3] = [
+const STREAMS: [&str; 4] = [
     include_str!("../../../nats/streams/EVENTS.json"),
     include_str!("../../../nats/streams/DEAD.json"),
     include_str!("../../../nats/streams/KV_orgs.json"),
+    include_str!("../../../nats/streams/OBJ_bodies.json"),
 ];
 const CONSUMERS: [&str; 3] = [
     include_str!("../../../nats/consumers/log-worker.json"),
@@ -214,7 +215,7 @@ async fn find_consumer(jetstream: &jetstream::Context, name: &str) -> Result<Opt
     }
 }
 
-fn streams() -> [stream::Config; 3] {
+fn streams() -> [stream::Config; 4] {
     STREAMS.map(read)
 }
 

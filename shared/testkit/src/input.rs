@@ -69,7 +69,7 @@ impl Input {
     #[must_use]
     pub fn event(&self) -> Event {
         let (envelope, body) = (self.envelope.clone(), self.body.clone());
-        Event { key: envelope.key(), envelope, body, delivered: 1, span: tracing::Span::none() }
+        Event { key: envelope.key(), envelope, body, apart: None, delivered: 1, span: tracing::Span::none() }
     }
 }
 
