@@ -8,6 +8,7 @@ mod conformance;
 mod invalidation;
 mod large_bodies;
 mod metrics;
+mod names;
 mod one_event;
 mod orgs_live;
 mod outages;

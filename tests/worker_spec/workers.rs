@@ -1,5 +1,6 @@
 //! Every worker, one entry each; the house rule `spec` misses none.
 
+use serde_json::json;
 use testkit::{Input, World, story};
 
 use crate::{
@@ -56,7 +57,18 @@ pub(crate) static WORKERS: &[Worker] = &[
 ];
 
 fn log_steps(count: usize) -> Vec<Step> {
-    (0..).flat_map(|nth| story("call", nth)).take(count).map(step).collect()
+    (0..).flat_map(|nth| story("call", nth).into_iter().chain(change(nth))).take(count).map(step).collect()
+}
+
+/// Now and then the CRM changes the name or the address of one of the callers.
+fn change(nth: usize) -> Option<Input> {
+    let body = json!({
+        "type": "ContactUpdate", "webhookId": format!("w{nth}"), "locationId": "loc", "id": format!("c{}", nth % 17),
+        "phone": format!("+1500555{:04}", 2000 + nth % 17), "name": format!("Typed {nth}"),
+        "email": nth.is_multiple_of(2).then(|| format!("typed{nth}@example.com")),
+        "dateUpdated": format!("2026-11-01T00:00:{:02}Z", nth % 60),
+    });
+    nth.is_multiple_of(3).then(|| Input::highlevel(body.to_string()))
 }
 
 fn log_poison() -> (Step, &'static str) {

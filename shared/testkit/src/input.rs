@@ -4,8 +4,8 @@ use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::stream::DirectGe
 use bus::Event;
 use bytes::Bytes;
 use chrono::Utc;
-use contract::{Envelope, EventType, OrgId, Source};
-use sources::retell;
+use contract::{Envelope, EventType, OrgId, Source, Timestamp};
+use sources::{Name, highlevel, retell};
 use uuid::Uuid;
 
 use crate::{World, until};
@@ -26,11 +26,21 @@ impl Input {
     /// Never: `demo` is the name of an org.
     #[must_use]
     pub fn retell(body: impl Into<Bytes>) -> Self {
-        let (body, now) = (body.into(), Utc::now());
-        let name = retell::name(&body, now);
+        Self::named(Source::RETELL, body.into(), retell::name)
+    }
+
+    /// What ingress makes of a HighLevel body for org `demo`.
+    #[must_use]
+    pub fn highlevel(body: impl Into<Bytes>) -> Self {
+        Self::named(Source::HIGHLEVEL, body.into(), highlevel::name)
+    }
+
+    fn named(source: Source, body: Bytes, name: fn(&[u8], Timestamp) -> Name) -> Self {
+        let now = Utc::now();
+        let name = name(&body, now);
         let envelope = Envelope {
             org: "demo".parse::<OrgId>().expect("an org id"),
-            source: Source::RETELL,
+            source,
             channel: String::new(),
             id: name.id,
             kind: name.kind,

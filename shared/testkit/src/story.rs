@@ -28,8 +28,8 @@ pub fn story(prefix: &str, nth: usize) -> Vec<Input> {
     let ended = json!({ "call_status": status, "duration_ms": 1000 + nth, "end_timestamp": start + 60_000,
         "transcript": "Agent: Hello\nUser: Bye", "disconnection_reason": reason });
     let ended = with(&started, ended);
-    let analysis =
-        json!({ "call_successful": every(2), "in_voicemail": every(6), "call_summary": format!("no. {nth}") });
+    let heard = if every(3) { json!({ "customer_name": format!("Heard {nth}") }) } else { json!({}) };
+    let analysis = json!({ "call_successful": every(2), "in_voicemail": every(6), "call_summary": format!("no. {nth}"), "custom_analysis_data": heard });
     let cost = json!({ "combined_cost": nth as f64 / 8.0 });
     let analyzed = with(&ended, json!({ "call_cost": cost, "duration_ms": null, "call_analysis": analysis }));
     match nth % 11 {
