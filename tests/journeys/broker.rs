@@ -113,7 +113,7 @@ async fn a_full_stream_makes_ingress_refuse_and_is_worked_off() {
     .await;
     assert!(ingress.objections().iter().any(|why| why.contains("holds")), "{:?}", ingress.objections());
     // The stream keeps what any worker has still to do.
-    let workers = [world.log_worker(), world.metrics_worker()];
+    let workers = world.workers();
     counted(&world.pool, CALLS, taken).await;
     until("ingress takes events again", async || (event(taken).send(&url).await.status() == 204).then_some(())).await;
     counted(&world.pool, CALLS, taken + 1).await;

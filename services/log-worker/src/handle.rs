@@ -17,9 +17,11 @@ use worker::Verb;
 
 use crate::{
     NAME,
-    contacts::{Person, Said},
     merge::Stamp,
-    store::{self, Recorded},
+    store::{
+        self, Recorded,
+        contacts::{Person, Said},
+    },
 };
 
 /// The worker as the bus sees it.

@@ -9,7 +9,6 @@
 //! - *Refuses* (as dead letters) events that Postgres will never take; what it can't decode it archives raw.
 
 mod config;
-mod contacts;
 mod handle;
 mod merge;
 mod store;

@@ -3,6 +3,8 @@
 //! The order of steps is the same in every process (inbox, events, calls, contacts), so that two workers with the same
 //! calls in hand wait for each other and never deadlock.
 
+pub(crate) mod contacts;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contract::{CallFacts, EventKey, PhoneNumber};
@@ -10,12 +12,8 @@ use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
 use uuid::Uuid;
 
-use crate::{
-    NAME,
-    contacts::{self, ContactKey},
-    handle::Record,
-    merge::Merge,
-};
+use self::contacts::ContactKey;
+use crate::{NAME, handle::Record, merge::Merge};
 
 /// Of the projection: raise it to have every event applied anew.
 const VERSION: i16 = 1;

@@ -35,7 +35,14 @@ impl Input {
         Self::named(Source::HIGHLEVEL, body.into(), highlevel::name)
     }
 
-    fn named(source: Source, body: Bytes, name: fn(&[u8], Timestamp) -> Name) -> Self {
+    /// What a worker of ours publishes after its commit, for org `demo`.
+    #[must_use]
+    pub fn follow_up(source: Source, kind: EventType, id: &str, subject: &str, body: &serde_json::Value) -> Self {
+        let (id, subject) = (format!("{kind}:{id}"), Some(subject.to_owned()));
+        Self::named(source, body.to_string().into(), |_, time| Name { id, kind, subject, time, fault: None })
+    }
+
+    fn named(source: Source, body: Bytes, name: impl FnOnce(&[u8], Timestamp) -> Name) -> Self {
         let now = Utc::now();
         let name = name(&body, now);
         let envelope = Envelope {
@@ -51,28 +58,6 @@ impl Input {
             fault: name.fault,
         };
         Self { envelope, body }
-    }
-
-    /// What a worker of ours publishes after its commit, for org `demo`.
-    ///
-    /// # Panics
-    /// Never: `demo` is the name of an org.
-    #[must_use]
-    pub fn follow_up(source: Source, kind: EventType, id: &str, subject: &str, body: &serde_json::Value) -> Self {
-        let now = Utc::now();
-        let envelope = Envelope {
-            org: "demo".parse::<OrgId>().expect("an org id"),
-            source,
-            channel: String::new(),
-            id: format!("{kind}:{id}"),
-            kind,
-            subject: Some(subject.to_owned()),
-            time: now,
-            received_at: now,
-            content_type: "application/json".to_owned(),
-            fault: None,
-        };
-        Self { envelope, body: body.to_string().into() }
     }
 
     /// The event as a handler gets it at its first delivery.

@@ -240,6 +240,12 @@ impl World {
         Service::start(|runtime| invalidate_worker::run(invalidate_worker::Config { servers, cache }, runtime))
     }
 
+    /// Starts one of each worker in this process: the stream lets nothing go that one of them has still to do.
+    #[must_use]
+    pub fn workers(&self) -> Vec<Service> {
+        vec![self.log_worker(), self.metrics_worker(), self.invalidate_worker()]
+    }
+
     /// The servers of this world as a worker's settings.
     #[must_use]
     pub fn servers(&self) -> worker::Servers {
