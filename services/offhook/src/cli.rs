@@ -118,6 +118,8 @@ enum Simulate {
     Rings(rings::Rings),
     /// Send one call, signed as Retell signs, and follow it
     Call(simulate::Call),
+    /// Change a contact's name, as HighLevel tells of it, and show what the contact is called then
+    Contact(simulate::Contact),
     /// Send many calls at a given rate, and count in Postgres what became of them
     Load(load::Load),
 }
@@ -168,6 +170,7 @@ impl Command {
             Self::Simulate(Simulate::Ring(ring)) => ring.run(output).await?,
             Self::Simulate(Simulate::Rings(rings)) => return rings.run(output).await,
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
+            Self::Simulate(Simulate::Contact(contact)) => contact.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,
             Self::Cache(cache) => return cache.run(output).await,

@@ -32,6 +32,9 @@ use crate::{
 const DEMO_KEY: &str = "DEMO_RETELL_API_KEY";
 const DEMO_API_KEY: &str = "DEMO_API_KEY";
 const DEMO_VENDOR_TOKEN: &str = "DEMO_VENDOR_TOKEN";
+/// What the demo org's CRM signs with in place of HighLevel, and what that is verified with.
+const DEMO_HIGHLEVEL_KEY: &str = "DEMO_HIGHLEVEL_PRIVATE_KEY";
+const DEMO_HIGHLEVEL_PUBLIC_KEY: &str = "DEMO_HIGHLEVEL_PUBLIC_KEY";
 /// The demo org, as a file like any other.
 const DEMO_ORGS: &str = include_str!("../../../orgs.demo.toml");
 /// Ports tried after the wanted one.
@@ -66,18 +69,22 @@ pub(crate) struct Dev {
     /// What the demo org shows its vendors; the sandbox takes anything
     #[arg(long, env = DEMO_VENDOR_TOKEN, hide_env_values = true)]
     demo_vendor_token: Option<String>,
+    /// The Ed25519 key that changes of the demo org's contacts are signed with, 32 bytes in hex
+    #[arg(long, env = DEMO_HIGHLEVEL_KEY, hide_env_values = true)]
+    demo_highlevel_key: Option<String>,
     #[command(flatten)]
     cache: ::cache::Settings,
 }
 
 impl Dev {
     pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
-        let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token]
+        let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token, &self.demo_highlevel_key]
             .map(|secret| secret.clone().filter(|s| !s.is_empty()));
-        let [Some(key), Some(api_key), Some(_)] = secrets.clone() else {
+        let public_key = std::env::var_os(DEMO_HIGHLEVEL_PUBLIC_KEY);
+        let ([Some(key), Some(api_key), Some(_), Some(highlevel)], Some(_)) = (secrets.clone(), public_key) else {
             return exit_code("offhook", Err(restart_with(secrets)));
         };
-        let key = Keys { retell: key, api: api_key };
+        let key = Keys { retell: key, api: api_key, highlevel };
         let run = || -> anyhow::Result<()> {
             let _telemetry = Telemetry::start(logs, "offhook", "warn")?;
             let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -155,7 +162,7 @@ impl Dev {
         }
         output.line(format_args!(
             "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  vendors   {sandbox_url}/_sandbox/state\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
-             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call\nStop with Ctrl-C.",
+             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call; {itself} simulate contact\nStop with Ctrl-C.",
             servers.database_url,
             servers.nats_url,
             servers.redis_url,
@@ -192,15 +199,23 @@ impl Dev {
 struct Keys {
     retell: String,
     api: String,
+    highlevel: String,
 }
 
 /// Starts this program again with all demo secrets in its environment: the demo org's file refers to them, and a process can't
 /// safely change its own environment.
-fn restart_with(secrets: [Option<String>; 3]) -> anyhow::Error {
+fn restart_with(secrets: [Option<String>; 4]) -> anyhow::Error {
+    let [key, api_key, vendor_token, highlevel] = secrets;
     let made = |secret: Option<String>| secret.unwrap_or_else(|| format!("key_demo_{}", uuid::Uuid::new_v4().simple()));
+    let highlevel = highlevel.unwrap_or_else(|| [(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string()).concat());
+    let public_key = match sources::highlevel::public_key(&highlevel).context(DEMO_HIGHLEVEL_KEY) {
+        Ok(public_key) => public_key,
+        Err(error) => return error,
+    };
     let itself = std::env::current_exe().unwrap_or_else(|_| "offhook".into());
-    let names = [DEMO_KEY, DEMO_API_KEY, DEMO_VENDOR_TOKEN];
-    Command::new(itself).args(std::env::args_os().skip(1)).envs(names.into_iter().zip(secrets.map(made))).exec().into()
+    let names = [DEMO_KEY, DEMO_API_KEY, DEMO_VENDOR_TOKEN].into_iter().zip([key, api_key, vendor_token].map(made));
+    let pair = [(DEMO_HIGHLEVEL_KEY, highlevel), (DEMO_HIGHLEVEL_PUBLIC_KEY, public_key)];
+    Command::new(itself).args(std::env::args_os().skip(1)).envs(names.chain(pair)).exec().into()
 }
 
 async fn prepare(servers: &Servers, orgs_file: &Path, output: Output) -> anyhow::Result<()> {
@@ -240,6 +255,7 @@ fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, k
         ("OFFHOOK_SANDBOX_URL", sandbox_url),
         (DEMO_KEY, &key.retell),
         (DEMO_API_KEY, &key.api),
+        (DEMO_HIGHLEVEL_KEY, &key.highlevel),
     ];
     let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
     std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))

@@ -1,10 +1,10 @@
-//! The journey of one call, made visible: the event on the stream, the row in Postgres.
+//! The journey of one call or of one contact, made visible: the event on the stream, the row in Postgres.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bus::Bus;
-use contract::{EventType, OrgId, Source};
+use contract::{EventType, OrgId, PhoneNumber, Source};
 use serde_json::json;
 use sqlx::{PgPool, Row as _};
 
@@ -67,6 +67,39 @@ pub(crate) async fn show_row(
         ),
         &json!({ "step": "row", "after_ms": took_ms, "call_id": call_id, "status": text("status"), "branch": text("branch"),
             "contact_phone": text("contact_phone"), "duration_ms": duration_ms, "summary": text("summary") }),
+    );
+    Ok(())
+}
+
+/// Waits until the contact's row has this name and shows it.
+pub(crate) async fn show_contact(
+    pool: &PgPool,
+    org: &str,
+    phone: &PhoneNumber,
+    name: &str,
+    output: Output,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let row = tokio::time::timeout(ARRIVAL_MAX, async {
+        loop {
+            let select = sqlx::query_as::<_, (Option<String>, i64)>(
+                "SELECT email, total_calls FROM offhook.contacts WHERE org = $1 AND phone = $2 AND name = $3",
+            );
+            if let Some(row) = select.bind(org).bind(phone.as_str()).bind(name).fetch_optional(pool).await? {
+                return anyhow::Ok(row);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    });
+    let (email, total_calls) = row.await.with_context(|| {
+        let s = ARRIVAL_MAX.as_secs();
+        format!("{phone} is not called {name} within {s} s; is log-worker running, and is no newer name known?")
+    })??;
+    let took_ms = began.elapsed().as_secs_f64() * 1000.0;
+    let written_to = email.as_deref().unwrap_or("-");
+    output.result(
+        format_args!("  in Postgres after {took_ms:.0} ms: contact {phone}: {name}, {written_to}, {total_calls} calls"),
+        &json!({ "step": "row", "after_ms": took_ms, "phone": phone, "name": name, "email": email, "total_calls": total_calls }),
     );
     Ok(())
 }

@@ -1,4 +1,8 @@
-//! `offhook simulate call`: one call's lifecycle, sent to an ingress as Retell would send it.
+//! `offhook simulate call`: one call's lifecycle, sent to an ingress as Retell would send it. And `simulate contact`.
+
+mod contact;
+
+pub(crate) use contact::Contact;
 
 use std::time::{Duration, Instant};
 
