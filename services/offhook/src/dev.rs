@@ -72,6 +72,9 @@ pub(crate) struct Dev {
     /// The Ed25519 key that changes of the demo org's contacts are signed with, 32 bytes in hex
     #[arg(long, env = DEMO_HIGHLEVEL_KEY, hide_env_values = true)]
     demo_highlevel_key: Option<String>,
+    /// What they are verified with; made of the other
+    #[arg(long, env = DEMO_HIGHLEVEL_PUBLIC_KEY, hide = true)]
+    demo_highlevel_public_key: Option<String>,
     #[command(flatten)]
     cache: ::cache::Settings,
 }
@@ -80,7 +83,7 @@ impl Dev {
     pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
         let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token, &self.demo_highlevel_key]
             .map(|secret| secret.clone().filter(|s| !s.is_empty()));
-        let public_key = std::env::var_os(DEMO_HIGHLEVEL_PUBLIC_KEY);
+        let public_key = &self.demo_highlevel_public_key;
         let ([Some(key), Some(api_key), Some(_), Some(highlevel)], Some(_)) = (secrets.clone(), public_key) else {
             return exit_code("offhook", Err(restart_with(secrets)));
         };
