@@ -83,7 +83,7 @@ impl Dev {
     pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
         let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token, &self.demo_highlevel_key]
             .map(|secret| secret.clone().filter(|s| !s.is_empty()));
-        let public_key = &self.demo_highlevel_public_key;
+        let public_key = self.demo_highlevel_public_key.as_ref().filter(|key| !key.is_empty());
         let ([Some(key), Some(api_key), Some(_), Some(highlevel)], Some(_)) = (secrets.clone(), public_key) else {
             return exit_code("offhook", Err(restart_with(secrets)));
         };
