@@ -5,6 +5,7 @@ mod cache;
 mod calls;
 mod command_line;
 mod conformance;
+mod hubspot;
 mod invalidation;
 mod large_bodies;
 mod metrics;

@@ -20,7 +20,7 @@ pub struct Contact {
 /// What is known of a contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactFacts {
-    /// Their name.
+    /// Their name: the CRM's word, else as it was heard on a call.
     pub name: Option<String>,
     /// Their e-mail address.
     pub email: Option<String>,
@@ -42,7 +42,7 @@ impl Kind for Contact {
 }
 
 impl Contact {
-    /// Looks the contact up; absent when nobody of that number has called or been called.
+    /// Looks the contact up; absent when nobody of that number has called or been called, or was told of by the CRM.
     pub async fn load(self, pool: PgPool) -> Loaded<ContactFacts> {
         let found = find(&pool, &self).await;
         // Its words are for the operator, not for whoever reads why a part is missing.
