@@ -26,11 +26,12 @@ pub(crate) fn pause(headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Dur
         number(RETRY_AFTER.as_str()).map(Duration::from_secs).or_else(|| Some(until(date()?.to_utc())))
     };
     let policy = serde_json::from_slice::<Value>(body).unwrap_or_default()["policyName"].as_str().map(str::to_owned);
-    let of_day = || {
-        let left = number("x-ratelimit-daily-remaining").or_else(|| number("x-hubspot-ratelimit-daily-remaining"));
-        left == Some(0) || policy.as_deref() == Some("DAILY")
-    };
-    let day = || of_day().then_some(PAUSE_MAX);
+    // Said so plainly that no number beside it counts.
+    if policy.as_deref() == Some("DAILY") {
+        return PAUSE_MAX;
+    }
+    let of_day = || number("x-ratelimit-daily-remaining").or_else(|| number("x-hubspot-ratelimit-daily-remaining"));
+    let day = || (of_day()? == 0).then_some(PAUSE_MAX);
     let second = || (policy.as_deref() == Some("SECONDLY")).then_some(PAUSE_MIN);
     let reset = || {
         let seconds = i64::try_from(number("x-ratelimit-reset")?).ok()?;
@@ -64,7 +65,7 @@ mod tests {
         assert_eq!(of(&[("x-ratelimit-daily-remaining", "0"), ("x-ratelimit-interval-milliseconds", "10000")]), 600);
         let interval = ("x-hubspot-ratelimit-interval-milliseconds", "5000");
         assert_eq!(with(&[interval], r#"{"policyName":"TEN_SECONDLY_ROLLING"}"#), 5);
-        assert_eq!(with(&[interval], r#"{"policyName":"DAILY"}"#), 600);
+        assert_eq!(with(&[interval, ("retry-after", "7")], r#"{"policyName":"DAILY"}"#), 600);
         assert_eq!(with(&[interval, ("x-hubspot-ratelimit-daily-remaining", "0")], ""), 600);
         assert_eq!(with(&[], r#"{"policyName":"SECONDLY"}"#), 1);
         let end = (now.timestamp() + 42).to_string();
