@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{PhoneNumber, Timestamp};
 
-/// Who dialled.
+/// Who dialled, or wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// A person called us: our number is `to_number`.
+    /// A person called us: our number is `to_number`. Or wrote to us.
     Inbound,
-    /// We called a person: our number is `from_number`.
+    /// We called a person: our number is `from_number`. Or wrote to one.
     Outbound,
 }
 

@@ -15,6 +15,10 @@ pub enum Entity {
     Chat,
     /// A person who calls or is called.
     Contact,
+    /// A text, voice note or picture that somebody sent.
+    Message,
+    /// An address that reaches a branch.
+    Channel,
     /// A visit that a calendar holds.
     Appointment,
     /// What a memory vendor holds of a contact.
@@ -69,6 +73,8 @@ event_types! {
     CallTransferCancelled = Call."transfer_cancelled",
     /// The transferred leg is over.
     CallTransferEnded = Call."transfer_ended",
+    /// The provider sends the sound of a call; kept, and read by nobody yet.
+    CallAudioReceived = Call."audio_received",
     /// Written by log-worker after the call's row is committed.
     CallRecorded = Call."recorded",
     /// A chat began.
@@ -83,6 +89,20 @@ event_types! {
     ContactRecorded = Contact."recorded",
     /// The CRM says that a contact was made or changed there.
     ContactChanged = Contact."changed",
+    /// Somebody wrote on a messaging channel.
+    MessageReceived = Message."received",
+    /// We wrote, through the channel's API or on the phone itself.
+    MessageSent = Message."sent",
+    /// A messaging channel was connected, or lost its connection.
+    ChannelChanged = Channel."changed",
+    /// A calendar holds a new appointment.
+    AppointmentBooked = Appointment."booked",
+    /// An appointment was moved; at some vendors the moved one has a new id.
+    AppointmentRescheduled = Appointment."rescheduled",
+    /// An appointment was called off.
+    AppointmentCancelled = Appointment."cancelled",
+    /// Somebody did not come, or is said to have come after all.
+    AppointmentNoShow = Appointment."no_show",
     /// Anything else about an appointment: asked for, turned down, paid.
     AppointmentChanged = Appointment."changed",
     /// Written by refresh-worker once the memory vendor tells what it was told of a call.
@@ -101,6 +121,8 @@ impl Entity {
             Self::Call => "call",
             Self::Chat => "chat",
             Self::Contact => "contact",
+            Self::Message => "message",
+            Self::Channel => "channel",
             Self::Appointment => "appointment",
             Self::Memory => "memory",
             Self::Cache => "cache",

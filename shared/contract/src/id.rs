@@ -80,6 +80,14 @@ impl Source {
     pub const RETELL: Self = Self("retell");
     /// HighLevel: contacts and appointments.
     pub const HIGHLEVEL: Self = Self("highlevel");
+    /// ElevenLabs: calls of a voice agent.
+    pub const ELEVENLABS: Self = Self("elevenlabs");
+    /// WhatsApp, through Evolution API.
+    pub const WHATSAPP: Self = Self("whatsapp");
+    /// Cal.com: appointments.
+    pub const CALCOM: Self = Self("calcom");
+    /// Any other sender, by Standard Webhooks.
+    pub const WEBHOOK: Self = Self("webhook");
     /// Our own log-worker, once its rows are committed.
     pub const LOG_WORKER: Self = Self("log-worker");
     /// Our own answer service, of each live call it has answered.
@@ -92,9 +100,13 @@ impl Source {
     pub const INVALIDATE_WORKER: Self = Self("invalidate-worker");
 
     /// Every source there is; a name outside this list is refused.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::RETELL,
         Self::HIGHLEVEL,
+        Self::ELEVENLABS,
+        Self::WHATSAPP,
+        Self::CALCOM,
+        Self::WEBHOOK,
         Self::LOG_WORKER,
         Self::ANSWER,
         Self::CRM_WORKER,
