@@ -5,9 +5,18 @@
 
 pub mod highlevel;
 mod person;
+pub mod calcom;
+mod decoded;
+pub mod elevenlabs;
+mod mac;
+mod money;
+mod naming;
 pub mod retell;
 mod text;
+pub mod webhook;
+pub mod whatsapp;
 
+pub use decoded::{Decoded, decode, rank};
 pub use text::mend;
 
 use contract::{EventType, Timestamp};

@@ -9,7 +9,8 @@ mod lifecycle;
 mod name;
 mod signature;
 
-pub use decode::{Decoded, decode, rank};
+pub use crate::{Decoded, rank};
+pub use decode::decode;
 pub use inbound::{Inbound, inbound};
 pub use lifecycle::Lifecycle;
 pub use name::name;

@@ -3,19 +3,14 @@
 //! Started and ended happen once per call; everything else can come again with new content, so its id carries a hash of
 //! the body. A body that can't be named is `other.unknown` with the reason.
 
-use aws_lc_rs::digest;
-use chrono::DateTime;
 use contract::{EventType, Timestamp};
 use serde::Deserialize;
 
-use crate::{Name, SUBJECT_BYTES_MAX, text::Lenient};
-
-/// The longest event name that is believed, in bytes.
-const EVENT_BYTES_MAX: usize = 64;
-/// The longest reason that is kept, in bytes: a parser may quote the whole value it stumbled over.
-const FAULT_BYTES_MAX: usize = 200;
-/// Outside this the provider's milliseconds are rubbish: 2000-01-01 to 2100-01-01.
-const TIME_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+use crate::{
+    Name,
+    naming::{self, hash, moment_of_ms, unreadable},
+    text::Lenient,
+};
 
 #[derive(Deserialize)]
 struct Body {
@@ -48,44 +43,26 @@ pub fn name(body: &[u8], signed_at: Timestamp) -> Name {
         .and_then(|parsed| understood(parsed, body, signed_at))
     {
         Ok(name) => name,
-        Err(mut fault) => {
-            fault.truncate(fault.floor_char_boundary(FAULT_BYTES_MAX));
-            Name {
-                id: format!("retell:unreadable:{}", hash(body)),
-                kind: EventType::OtherUnknown,
-                subject: None,
-                time: signed_at,
-                fault: Some(fault),
-            }
-        }
+        Err(fault) => unreadable("retell", body, signed_at, fault),
     }
 }
 
 fn understood(parsed: Body, body: &[u8], signed_at: Timestamp) -> Result<Name, String> {
     let Body { event, event_timestamp, call, chat } = parsed;
-    if event.is_empty() || event.len() > EVENT_BYTES_MAX {
-        return Err(format!("event has a name of {} bytes, 1 to {EVENT_BYTES_MAX} are allowed", event.len()));
-    }
-    let kind = kind(&event, chat.0.is_some());
+    let event = naming::event(&event)?;
+    let kind = kind(event, chat.0.is_some());
     let entity = call.0.or(chat.0);
-    let subject = entity
-        .as_ref()
-        .and_then(|entity| entity.call_id.0.clone().or_else(|| entity.chat_id.0.clone()))
-        .filter(|id| !id.is_empty());
+    let id = entity.as_ref().and_then(|entity| entity.call_id.0.clone().or_else(|| entity.chat_id.0.clone()));
+    let subject = naming::subject(id)?;
     if subject.is_none() && kind != EventType::OtherUnknown {
         return Err(format!("{event} names no call_id or chat_id"));
-    }
-    if let Some(subject) = &subject
-        && subject.len() > SUBJECT_BYTES_MAX
-    {
-        return Err(format!("the id has {} bytes, at most {SUBJECT_BYTES_MAX} are allowed", subject.len()));
     }
     let of_entity = entity.and_then(|entity| match kind {
         EventType::CallStarted | EventType::ChatStarted => entity.start_timestamp.0,
         EventType::CallEnded | EventType::ChatEnded => entity.end_timestamp.0,
         _ => None,
     });
-    let time = of_entity.and_then(time).or(event_timestamp.0.and_then(time)).unwrap_or(signed_at);
+    let time = of_entity.and_then(moment_of_ms).or(event_timestamp.0.and_then(moment_of_ms)).unwrap_or(signed_at);
     let mut id = format!("retell:{event}:{}", subject.as_deref().unwrap_or("-"));
     if !happens_once(kind) {
         id.push(':');
@@ -116,20 +93,11 @@ fn happens_once(kind: EventType) -> bool {
     matches!(kind, EventType::CallStarted | EventType::CallEnded | EventType::ChatStarted | EventType::ChatEnded)
 }
 
-/// Milliseconds since the epoch as a moment, if they are one.
-pub(super) fn time(ms: f64) -> Option<Timestamp> {
-    let ms = ms as i64;
-    TIME_MS.contains(&ms).then(|| DateTime::from_timestamp_millis(ms)).flatten()
-}
-
-/// The first 128 bits of the body's SHA-256, in hex.
-fn hash(body: &[u8]) -> String {
-    hex::encode(&digest::digest(&digest::SHA256, body).as_ref()[..16])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::naming::FAULT_BYTES_MAX;
+    use chrono::DateTime;
     use proptest::prelude::*;
 
     fn signed_at() -> Timestamp {
