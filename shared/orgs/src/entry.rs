@@ -47,6 +47,7 @@ pub(crate) struct ChannelEntry {
     pub(crate) deadline_ms: Option<Lined<i64>>,
     pub(crate) variables: Vec<VariableEntry>,
     pub(crate) greeting: Option<GreetingEntry>,
+    pub(crate) type_field: Option<Lined<String>>,
 }
 
 /// One variable of a channel as written.

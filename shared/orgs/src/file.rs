@@ -80,7 +80,7 @@ impl Reader<'_> {
     }
 
     fn channel(&mut self, channel: Section<'_>) -> ChannelEntry {
-        self.only(&channel, &["kind", "address", "branch", "deadline_ms", "variables", "greeting"]);
+        self.only(&channel, &["kind", "address", "branch", "deadline_ms", "variables", "greeting", "type_field"]);
         ChannelEntry {
             kind: self.text(&channel, "kind"),
             address: self.text(&channel, "address"),
@@ -88,6 +88,7 @@ impl Reader<'_> {
             deadline_ms: self.optional_integer(&channel, "deadline_ms"),
             variables: self.named(&channel, "variables").into_iter().map(|(name, v)| self.variable(name, v)).collect(),
             greeting: self.greeting(&channel),
+            type_field: self.optional_text(&channel, "type_field"),
             place: channel.place,
         }
     }

@@ -81,6 +81,9 @@ pub struct Channel {
     /// For a phone or an agent: its first words.
     #[serde(default, skip_serializing_if = "Greeting::is_silent")]
     pub greeting: Greeting,
+    /// For a webhook: where its bodies name what happened, members within members with a dot between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub type_field: Option<String>,
 }
 
 /// A variable that a channel adds to its answers.

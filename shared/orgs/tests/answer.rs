@@ -76,6 +76,24 @@ fn a_channel_says_how_long_its_answers_may_take() {
 }
 
 #[test]
+fn a_webhook_says_where_its_bodies_name_what_happened() {
+    for field in ["type", "event.name"] {
+        let webhook = read(&channel("webhook", &format!("type_field = \"{field}\"")));
+        assert_eq!(webhook.channels[0].type_field.as_deref(), Some(field));
+    }
+    assert_eq!(read(&channel("webhook", "")).channels[0].type_field, None);
+    for odd in ["", ".", "a..b", &"x".repeat(129)] {
+        one_fault(
+            &channel("webhook", &format!("type_field = \"{odd}\"")),
+            12,
+            &["type_field is not the name of a field"],
+        );
+    }
+    one_fault(&channel("whatsapp", "type_field = \"type\""), 12, &["whatsapp channel, only for webhook"]);
+    one_fault(&channel("webhook", "type_field = 7"), 12, &["should be a text"]);
+}
+
+#[test]
 fn a_channel_adds_variables_with_defaults_that_fit() {
     let variables = |inner: &str| agent(&format!("variables = {{ {inner} }}"));
     let channel = &read(&variables("offer = { default = \"Zähne\", max = 5 }, b2_ = { default = \"\" }")).channels[0];

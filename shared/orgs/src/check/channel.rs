@@ -62,6 +62,7 @@ impl Checker<'_> {
             deadline_ms: entry.deadline_ms.as_ref().and_then(|ms| self.deadline(&entry.place, ms)),
             variables: self.variables(entry),
             greeting: entry.greeting.as_ref().map(|greeting| self.greeting(greeting)).unwrap_or_default(),
+            type_field: entry.type_field.as_ref().and_then(|field| self.type_field(&entry.place, kind?, field)),
         })
     }
 
@@ -111,6 +112,18 @@ impl Checker<'_> {
             self.faults.add(written.line, place.field("deadline_ms"), problem);
         }
         deadline
+    }
+
+    fn type_field(&mut self, place: &Place, kind: ChannelKind, field: &Lined<String>) -> Option<String> {
+        let problem = if kind != ChannelKind::Webhook {
+            format!("has no meaning for a {kind} channel, only for webhook: leave it out")
+        } else if field.value.len() > NAME_BYTES_MAX || field.value.split('.').any(str::is_empty) {
+            format!("is not the name of a field: 1 to {NAME_BYTES_MAX} bytes, as type or event.name")
+        } else {
+            return Some(field.value.clone());
+        };
+        self.faults.add(field.line, place.field("type_field"), problem);
+        None
     }
 
     fn variables(&mut self, channel: &ChannelEntry) -> BTreeMap<String, Variable> {
