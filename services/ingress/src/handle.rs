@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Path, Request},
     http::{
         HeaderMap,
         header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -21,12 +21,13 @@ use http_body_util::BodyExt as _;
 use metrics::{counter, histogram};
 use orgs::{Live, Secrets};
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use crate::{
     admission::{Admission, Place},
-    door::{Door, HIGHLEVEL, RETELL},
+    door::{Authentic, DOORS, Door},
     refusal::Refusal,
 };
 
@@ -52,34 +53,36 @@ impl Context {
     }
 }
 
-pub(crate) fn router(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/v1/{org}/retell/events", post(retell))
-        .route("/v1/{org}/highlevel/events", post(highlevel))
-        .with_state(context)
+pub(crate) fn router(context: &Arc<Context>) -> Router {
+    let open = |router: Router, door: &'static Door| {
+        let context = context.clone();
+        let handler = async move |Path(way): Path<Way>, request: Request| receive(door, &context, &way, request).await;
+        router.route(door.path, post(handler))
+    };
+    DOORS.iter().fold(Router::new(), open)
 }
 
-async fn highlevel(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {
-    receive(&HIGHLEVEL, &context, &org, request).await
-}
-
-async fn retell(State(context): State<Arc<Context>>, Path(org): Path<String>, request: Request) -> Response {
-    receive(&RETELL, &context, &org, request).await
+/// What a path says.
+#[derive(Deserialize)]
+struct Way {
+    org: String,
+    #[serde(default)]
+    channel: String,
 }
 
 /// One delivery through one door, traced and counted.
-async fn receive(door: &Door, context: &Context, org: &str, request: Request) -> Response {
-    let (began, source) = (Instant::now(), door.source.as_str());
+async fn receive(door: &Door, context: &Context, way: &Way, request: Request) -> Response {
+    let (began, source, org) = (Instant::now(), door.source.as_str(), way.org.as_str());
     let span = tracing::info_span!(
         "receive",
-        otel.name = format!("POST /v1/{{org}}/{source}/events"),
+        otel.name = format!("POST {}", door.path),
         otel.kind = "server",
         org,
         source,
         event.id = tracing::field::Empty,
         code = tracing::field::Empty
     );
-    let taken = take(door, context, org, request).instrument(span.clone()).await;
+    let taken = take(door, context, way, request).instrument(span.clone()).await;
     histogram!("offhook_ingress_ack_seconds", "source" => source).record(began.elapsed());
     match taken {
         Ok(envelope) => {
@@ -97,17 +100,21 @@ async fn receive(door: &Door, context: &Context, org: &str, request: Request) ->
 }
 
 /// Reads, verifies, names and publishes; what it returns is on durable storage.
-async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Result<Envelope, Refusal> {
+async fn take(door: &Door, context: &Context, way: &Way, request: Request) -> Result<Envelope, Refusal> {
     let received_at = Utc::now();
-    let org: OrgId = org.parse().map_err(|_| Refusal::UnknownOrg)?;
+    let org: OrgId = way.org.parse().map_err(|_| Refusal::UnknownOrg)?;
     let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
-    let known = directory.org(&org);
-    let (secrets, complete) = match known.map(|known| known.secrets(door.source)) {
-        // A snapshot may be older than the org.
-        None | Some(Secrets::NotConfigured) if !context.orgs.is_current() => return Err(Refusal::BrokerUnavailable),
-        None | Some(Secrets::NotConfigured) => return Err(Refusal::UnknownOrg),
-        Some(Secrets::Unreadable) => return Err(Refusal::SecretUnavailable),
-        Some(Secrets::Readable { secrets, complete }) => (secrets, complete),
+    // A snapshot may be older than the org, its source or its channel.
+    let unknown = || if context.orgs.is_current() { Refusal::UnknownOrg } else { Refusal::BrokerUnavailable };
+    let known = directory.org(&org).ok_or_else(unknown)?;
+    let (secrets, complete) = match known.secrets(door.source) {
+        Secrets::NotConfigured => return Err(unknown()),
+        Secrets::Unreadable => return Err(Refusal::SecretUnavailable),
+        Secrets::Readable { secrets, complete } => (secrets, complete),
+    };
+    let channel = match door.channel {
+        Some(kind) => Some(known.channel(kind, &way.channel).ok_or_else(unknown)?),
+        None => None,
     };
     let (parts, body) = request.into_parts();
     let mut place = context.admission.admit()?;
@@ -118,11 +125,13 @@ async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Re
         sources::Refusal::BadSignature if !complete => Refusal::SecretUnavailable,
         refusal => refusal.into(),
     })?;
-    if !known.is_some_and(|known| (door.is_about)(known, &body)) {
+    if !(door.is_about)(known, &body) {
         // A snapshot may be older than the org's account.
         return Err(if context.orgs.is_current() { Refusal::BadSignature } else { Refusal::BrokerUnavailable });
     }
-    let envelope = envelope(door, org, &parts.headers, &body, signed_at, received_at);
+    let body = (door.keep)(body);
+    let delivery = Authentic { headers: &parts.headers, channel, body: &body, signed_at };
+    let envelope = envelope(door, org, &delivery, received_at);
     context.bus.publish(&envelope, body).await.map_err(|error| {
         tracing::warn!(event.id = envelope.id, %error, "event not published");
         Refusal::BrokerUnavailable
@@ -130,24 +139,17 @@ async fn take(door: &Door, context: &Context, org: &str, request: Request) -> Re
     Ok(envelope)
 }
 
-fn envelope(
-    door: &Door,
-    org: OrgId,
-    headers: &HeaderMap,
-    body: &[u8],
-    signed_at: Timestamp,
-    received_at: Timestamp,
-) -> Envelope {
-    let name = (door.name)(body, signed_at);
+fn envelope(door: &Door, org: OrgId, delivery: &Authentic<'_>, received_at: Timestamp) -> Envelope {
+    let name = (door.name)(delivery);
     if let Some(fault) = &name.fault {
         tracing::warn!(event.id = name.id, fault, "authentic but unreadable, kept");
     }
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = delivery.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.filter(|value| value.len() <= CONTENT_TYPE_BYTES_MAX).unwrap_or("application/json");
     Envelope {
         org,
         source: door.source,
-        channel: String::new(),
+        channel: delivery.channel.map(|channel| channel.address.clone()).unwrap_or_default(),
         id: name.id,
         kind: name.kind,
         subject: name.subject,

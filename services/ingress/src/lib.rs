@@ -1,6 +1,7 @@
 //! **ingress**: provider webhooks in, acknowledged once they are on durable storage.
 //!
-//! - *Consumes* HTTP: `POST /v1/{org}/retell/events`, `POST /v1/{org}/highlevel/events`.
+//! - *Consumes* HTTP: `POST /v1/{org}/` and one of `retell/events`, `elevenlabs/events`, `calcom/events`,
+//!   `highlevel/events`, `whatsapp/{instance}`, `webhook/{channel}`.
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk.
 //! - *Emits* one event per authentic delivery, under the same key for each repetition.
 //! - *Calls* nothing but the broker. No Postgres, no Redis, no business.
@@ -39,7 +40,7 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
         directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned())
     });
     let context = Arc::new(handle::Context::new(bus.clone(), orgs));
-    let served = runtime.serve_public(NAME, config.listen, handle::router(context)).await;
+    let served = runtime.serve_public(NAME, config.listen, handle::router(&context)).await;
     bus.close().await;
     served
 }

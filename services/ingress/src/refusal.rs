@@ -15,7 +15,7 @@ use crate::door::Door;
 /// One reason. The code is the outside's name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("no such organisation, or it has no such source")]
+    #[error("no such organisation, or it has no such source or channel")]
     UnknownOrg,
     #[error("the signature is missing or does not match the body, or the body is about somebody else")]
     BadSignature,
