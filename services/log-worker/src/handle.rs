@@ -7,10 +7,7 @@ use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use contract::{CallFacts, ContactFacts, Envelope, EventType, Source, Timestamp};
 use serde_json::{Value, json};
-use sources::{
-    highlevel,
-    retell::{self, Decoded},
-};
+use sources::{Decoded, rank};
 use sqlx::PgPool;
 use tracing::Instrument as _;
 use worker::Verb;
@@ -154,30 +151,28 @@ impl<'a> Record<'a> {
     fn decode(event: &'a Event, body: &[u8]) -> Self {
         let Envelope { kind, subject, source, .. } = &event.envelope;
         let mut record = Self { event, call: None, contact: None };
-        let decoded = match *source {
-            Source::RETELL => retell::decode(*kind, body).map(|decoded| record.hear(subject.as_deref(), decoded)),
-            Source::HIGHLEVEL => highlevel::decode(*kind, body).map(|facts| record.look_up(facts)),
-            _ => Ok(()),
-        };
-        if let Err(error) = decoded {
-            tracing::warn!(event.id = event.envelope.id, %error, "archived without being understood");
+        match sources::decode(*source, *kind, body) {
+            Ok(Decoded::Call(facts)) => record.hear(subject.as_deref(), facts),
+            Ok(Decoded::Contact(facts)) => record.look_up(facts),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(event.id = event.envelope.id, %error, "archived without being understood"),
         }
         record
     }
 
     /// What an event of a call says of it, and of the person.
-    fn hear(&mut self, call_id: Option<&str>, decoded: Decoded) {
-        let (Decoded::Call(facts), Some(call_id)) = (decoded, call_id) else { return };
+    fn hear(&mut self, call_id: Option<&str>, facts: Box<CallFacts>) {
+        let Some(call_id) = call_id else { return };
         let person = Person { name: facts.contact_name.clone(), email: facts.contact_email.clone() };
         // The number that this event names: another one of the same call may yet turn out to be the wrong one.
         let phone = facts.contact_phone().filter(|_| person != Person::default());
         self.contact = phone.map(|phone| Said { phone, stamp: self.stamp(HEARD), person });
-        self.call = Some((call_id.replace('\0', ""), self.stamp(retell::rank(self.event.envelope.kind)), facts));
+        self.call = Some((call_id.replace('\0', ""), self.stamp(rank(self.event.envelope.kind)), facts));
     }
 
     /// What the CRM says of a contact. What it says of one that it deletes is no news of their name.
-    fn look_up(&mut self, facts: Option<ContactFacts>) {
-        let Some(ContactFacts { phone: Some(phone), name, email, deleted, .. }) = facts else { return };
+    fn look_up(&mut self, facts: ContactFacts) {
+        let ContactFacts { phone: Some(phone), name, email, deleted, .. } = facts else { return };
         let person = if deleted { Person::default() } else { Person { name, email } };
         self.contact = Some(Said { phone, stamp: self.stamp(TYPED_IN), person });
     }

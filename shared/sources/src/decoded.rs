@@ -1,14 +1,16 @@
 //! What a body says in our own words, whoever sent it: no worker needs to know one source from another.
 
-use contract::{AppointmentFacts, CallFacts, ChannelFacts, EventType, MessageFacts, Source};
+use contract::{AppointmentFacts, CallFacts, ChannelFacts, ContactFacts, EventType, MessageFacts, Source};
 
-use crate::{calcom, elevenlabs, retell, whatsapp};
+use crate::{calcom, elevenlabs, highlevel, retell, whatsapp};
 
 /// What a body says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
     /// Something about a call.
     Call(Box<CallFacts>),
+    /// Something about a contact, by the CRM.
+    Contact(ContactFacts),
     /// A message.
     Message(Box<MessageFacts>),
     /// How a messaging channel stands.
@@ -29,6 +31,7 @@ pub fn decode(source: Source, kind: EventType, body: &[u8]) -> Result<Decoded, s
         Source::ELEVENLABS => elevenlabs::decode(kind, body),
         Source::WHATSAPP => whatsapp::decode(kind, body),
         Source::CALCOM => calcom::decode(kind, body),
+        Source::HIGHLEVEL => highlevel::decode(kind, body),
         _ => Ok(Decoded::Other),
     }
 }

@@ -5,21 +5,21 @@
 use contract::{ContactFacts, EventType};
 
 use super::body::Body;
-use crate::person;
+use crate::{Decoded, person};
 
 /// The type that says that a contact is gone.
 const DELETED: &str = "ContactDelete";
 
-/// Decodes the body of an event of type `kind`; `None` for one that speaks of no contact.
+/// Decodes the body of an event of type `kind`; one that speaks of no contact is [`Decoded::Other`].
 ///
 /// # Errors
 /// When the body is no JSON object; the text says where.
-pub fn decode(kind: EventType, body: &[u8]) -> Result<Option<ContactFacts>, serde_json::Error> {
+pub fn decode(kind: EventType, body: &[u8]) -> Result<Decoded, serde_json::Error> {
     if kind != EventType::ContactChanged {
-        return Ok(None);
+        return Ok(Decoded::Other);
     }
     let body = Body::read(body)?;
-    Ok(Some(ContactFacts {
+    Ok(Decoded::Contact(ContactFacts {
         external_id: body.field("id").map(str::to_owned),
         phone: body.field("phone").and_then(|phone| phone.parse().ok()),
         name: name(&body),
@@ -40,7 +40,10 @@ mod tests {
     use super::*;
 
     fn facts(body: &str) -> ContactFacts {
-        decode(EventType::ContactChanged, body.as_bytes()).unwrap().unwrap()
+        match decode(EventType::ContactChanged, body.as_bytes()) {
+            Ok(Decoded::Contact(facts)) => facts,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -72,7 +75,7 @@ mod tests {
     #[test]
     fn a_deletion_is_told_and_other_types_speak_of_no_contact() {
         assert!(facts(r#"{"type":"ContactDelete","id":"c1"}"#).deleted);
-        assert_eq!(decode(EventType::AppointmentChanged, b"whatever").unwrap(), None);
+        assert_eq!(decode(EventType::AppointmentChanged, b"whatever").unwrap(), Decoded::Other);
         assert!(decode(EventType::ContactChanged, b"[]").is_err());
     }
 }

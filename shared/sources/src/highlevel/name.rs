@@ -3,40 +3,24 @@
 //! An id is HighLevel's own of the delivery, the same for its repetitions; a body without one is known by its content. A body
 //! that can't be named is `other.unknown` with the reason.
 
-use aws_lc_rs::digest;
 use contract::{EventType, Timestamp};
 
 use super::body::Body;
-use crate::{Name, SUBJECT_BYTES_MAX};
+use crate::{Name, naming};
 
-/// The longest type that is believed, in bytes.
-const TYPE_BYTES_MAX: usize = 64;
 /// The longest id of a delivery that is believed, in bytes.
 const ID_BYTES_MAX: usize = 128;
-/// The longest reason that is kept, in bytes.
-const FAULT_BYTES_MAX: usize = 200;
 
 /// Names `body`, which was sent at `sent_at`: the time of an event that carries none.
 #[must_use]
 pub fn name(body: &[u8], sent_at: Timestamp) -> Name {
     let read = Body::read(body).map_err(|error| error.to_string());
-    read.and_then(|parsed| understood(&parsed, body, sent_at)).unwrap_or_else(|mut fault| {
-        fault.truncate(fault.floor_char_boundary(FAULT_BYTES_MAX));
-        Name {
-            id: format!("highlevel:unreadable:{}", hash(body)),
-            kind: EventType::OtherUnknown,
-            subject: None,
-            time: sent_at,
-            fault: Some(fault),
-        }
-    })
+    read.and_then(|parsed| understood(&parsed, body, sent_at))
+        .unwrap_or_else(|fault| naming::unreadable("highlevel", body, sent_at, fault))
 }
 
 fn understood(parsed: &Body, body: &[u8], sent_at: Timestamp) -> Result<Name, String> {
-    let event = parsed.text("type").ok_or("it names no type")?;
-    if event.len() > TYPE_BYTES_MAX {
-        return Err(format!("type has {} bytes, at most {TYPE_BYTES_MAX} are allowed", event.len()));
-    }
+    let event = naming::event(parsed.text("type").ok_or("it names no type")?)?;
     let kind = kind(event);
     let (subject, changed_at) = match kind {
         EventType::ContactChanged => (parsed.field("id"), parsed.field("dateUpdated")),
@@ -49,18 +33,16 @@ fn understood(parsed: &Body, body: &[u8], sent_at: Timestamp) -> Result<Name, St
     if kind != EventType::OtherUnknown {
         // Whose it is, is told by nothing else: the key is HighLevel's, not the org's.
         parsed.text("locationId").ok_or_else(|| format!("{event} names no locationId"))?;
-        let subject = subject.ok_or_else(|| format!("{event} names no id"))?;
-        if subject.len() > SUBJECT_BYTES_MAX {
-            return Err(format!("the id has {} bytes, at most {SUBJECT_BYTES_MAX} are allowed", subject.len()));
-        }
+        subject.ok_or_else(|| format!("{event} names no id"))?;
     }
+    let subject = naming::subject(subject.map(str::to_owned))?;
     let id = match parsed.text("webhookId").filter(|id| id.len() <= ID_BYTES_MAX) {
         Some(id) => format!("highlevel:{id}"),
-        None => format!("highlevel:{event}:{}", hash(body)),
+        None => format!("highlevel:{event}:{}", naming::hash(body)),
     };
     // What is told cannot have changed after it was told; a clock ahead of others would else win for ever.
     let time = Body::time(changed_at).map_or(sent_at, |changed_at| changed_at.min(sent_at));
-    Ok(Name { id, kind, subject: subject.map(str::to_owned), time, fault: None })
+    Ok(Name { id, kind, subject, time, fault: None })
 }
 
 fn kind(event: &str) -> EventType {
@@ -71,11 +53,6 @@ fn kind(event: &str) -> EventType {
     } else {
         EventType::OtherUnknown
     }
-}
-
-/// The first 128 bits of the body's SHA-256, in hex.
-fn hash(body: &[u8]) -> String {
-    hex::encode(&digest::digest(&digest::SHA256, body).as_ref()[..16])
 }
 
 #[cfg(test)]
