@@ -18,6 +18,7 @@ mod processes;
 mod refusals;
 mod retention;
 mod rings;
+mod sources;
 mod tools;
 mod traces;
 
