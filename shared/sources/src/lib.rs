@@ -3,14 +3,14 @@
 //! Pure functions over bytes. `verify` and `name` run in ingress and read as little as they can; `decode` runs in the
 //! workers, so that a better decoder can be run over the past.
 
-pub mod highlevel;
-mod person;
 pub mod calcom;
 mod decoded;
 pub mod elevenlabs;
+pub mod highlevel;
 mod mac;
 mod money;
 mod naming;
+mod person;
 pub mod retell;
 mod text;
 pub mod webhook;
