@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use contract::OrgId;
 use orgs::{LiveOrg, LiveVendor};
-use vendors::{highlevel, langfuse, mem0, zep};
+use vendors::{highlevel, hubspot, langfuse, mem0, zep};
 
 /// Which version of a prompt is asked for, unless the org says otherwise.
 const LABEL: &str = "production";
@@ -16,6 +16,7 @@ const LABEL: &str = "production";
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
     pub(crate) highlevel: Named<highlevel::Account>,
+    hubspot: Named<hubspot::Account>,
     pub(crate) memory: Named<MemoryAccount>,
     pub(crate) langfuse: Named<langfuse::Account>,
     prompts: Option<Arc<Prompts>>,
@@ -26,9 +27,11 @@ pub(crate) type Named<T> = Option<Result<Arc<T>, OutOfReach>>;
 
 /// Why somebody who is named can't be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum OutOfReach {
+pub enum OutOfReach {
+    /// The account is named, and can't be used as long as this is so.
     #[error("the vendor's secret or address can't be read here")]
     Account,
+    /// A calendar of a vendor that this version does not know.
     #[error("the calendar's vendor can't be asked yet")]
     Calendar,
 }
@@ -69,10 +72,23 @@ impl Accounts {
         let langfuse = live.vendor("langfuse");
         Self {
             highlevel: live.vendor("highlevel").map(|vendor| reached(highlevel_account(org, &vendor))),
+            hubspot: live.vendor("hubspot").map(|vendor| reached(hubspot_account(org, &vendor))),
             memory: zep.or_else(mem0).map(reached),
             langfuse: langfuse.as_ref().map(|vendor| reached(langfuse_account(org, vendor))),
             prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
         }
+    }
+
+    /// The org's location at HighLevel, if it names one.
+    #[must_use]
+    pub fn highlevel(&self) -> Option<Result<Arc<highlevel::Account>, OutOfReach>> {
+        self.highlevel.clone()
+    }
+
+    /// The org's account at HubSpot, if it names one.
+    #[must_use]
+    pub fn hubspot(&self) -> Option<Result<Arc<hubspot::Account>, OutOfReach>> {
+        self.hubspot.clone()
     }
 
     /// The prompts, if the org has any.
@@ -100,6 +116,16 @@ fn highlevel_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<highlevel::
         base_url: base_url(vendor, highlevel::BASE_URL),
         token: vendor.secret("token")?.clone(),
         location_id: vendor.text("location_id")?.to_owned(),
+    })
+}
+
+fn hubspot_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<hubspot::Account> {
+    Some(hubspot::Account {
+        org: org.clone(),
+        base_url: base_url(vendor, hubspot::BASE_URL),
+        token: vendor.secret("token")?.clone(),
+        phone_property: vendor.text("phone_property").map(str::to_owned),
+        tags_property: vendor.text("tags_property").map(str::to_owned),
     })
 }
 

@@ -16,7 +16,7 @@ mod prompt;
 mod slots;
 pub mod tags;
 
-pub use accounts::{Accounts, PromptName, Prompts};
+pub use accounts::{Accounts, OutOfReach, PromptName, Prompts};
 pub use appointments::Appointment;
 pub use broadcast::{Announcer, hear, open};
 pub use contact::{Contact, ContactFacts};

@@ -163,7 +163,16 @@ fn an_orgs_own_code_has_keys() {
 #[test]
 fn the_vendors_we_know_have_the_fields_they_need_and_no_others() {
     let accounts = [
-        ("highlevel", vec!["token = \"env:T\"", "location_id = \"loc\""], "token, location_id, base_url"),
+        (
+            "highlevel",
+            vec!["token = \"env:T\"", "location_id = \"loc\""],
+            "token, location_id, tags, last_call_id_field, last_call_at_field, base_url",
+        ),
+        (
+            "hubspot",
+            vec!["token = \"env:T\""],
+            "token, phone_property, tags_property, tags, last_call_id_property, last_call_at_property, base_url",
+        ),
         ("zep", vec!["token = \"env:T\""], "token, base_url"),
         ("mem0", vec!["token = \"env:T\""], "token, base_url"),
         (
@@ -190,7 +199,9 @@ fn the_vendors_we_know_have_the_fields_they_need_and_no_others() {
         "langfuse",
         "public_key = \"pk\"\nsecret_key = \"env:S\"\nprompt_known = \"a\"\nlabel = \"production\"",
     ));
-    read(&vendor("hubspot", "anything = 3"));
+    let at_the_crm = "tags = \"front desk, english\"\nlast_call_id_field = \"cf_1\"\nlast_call_at_field = \"cf_2\"";
+    read(&vendor("highlevel", &format!("token = \"env:T\"\nlocation_id = \"loc\"\n{at_the_crm}")));
+    read(&vendor("anthropic", "anything = 3"));
 }
 
 #[test]

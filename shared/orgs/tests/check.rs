@@ -57,8 +57,8 @@ address = "forms"
 branch = "main"
 [org.source.retell]
 secrets = ["file:/run/secrets/new", "env:OLD"]
-[org.vendor.hubspot]
-token = "file:/run/secrets/hubspot"
+[org.vendor.anthropic]
+token = "file:/run/secrets/anthropic"
 portal = "abc"
 retries = 0x10
 share = 0.5
@@ -74,10 +74,10 @@ name = "Other"
     assert_eq!(monday, ["00:00-12:00", "13:00-24:00"], "in order");
     assert_eq!(branch.exceptions.len(), 2);
     assert_eq!(orgs[0].channels[0].address, "+49301234567", "normalised");
-    let hubspot = &orgs[0].vendors["hubspot"];
-    assert_eq!(hubspot["retries"], Setting::Integer(16));
-    assert_eq!(hubspot["share"], Setting::Number(0.5));
-    assert_eq!(hubspot["sandbox"], Setting::Flag(true));
+    let anthropic = &orgs[0].vendors["anthropic"];
+    assert_eq!(anthropic["retries"], Setting::Integer(16));
+    assert_eq!(anthropic["share"], Setting::Number(0.5));
+    assert_eq!(anthropic["sandbox"], Setting::Flag(true));
     assert_eq!(orgs[1].id.as_str(), "other");
     for org in &orgs {
         let json = serde_json::to_vec(org).unwrap();
@@ -122,7 +122,7 @@ branch = "cellar"
 secrets = ["sk_live_51H"]
 [org.source.fax]
 secrets = []
-[org.vendor.hubspot]
+[org.vendor.anthropic]
 token = "pat-na1-7"
 [[org]]
 id = "b"
@@ -144,7 +144,7 @@ name = 7
         "line 25: org \"Demo\" · source \"retell\" · secrets is not a secret reference: env:NAME or file:/absolute/path (a secret itself has no place in this file)",
         "line 26: org \"Demo\" · source \"fax\" is not a source we know: retell, elevenlabs, whatsapp, calcom, highlevel, webhook, api",
         "line 26: org \"Demo\" · source \"fax\" · secrets has 0 references, not 1 to 16",
-        "line 29: org \"Demo\" · vendor \"hubspot\" · token is not a secret reference: env:NAME or file:/absolute/path (a secret itself has no place in this file)",
+        "line 29: org \"Demo\" · vendor \"anthropic\" · token is not a secret reference: env:NAME or file:/absolute/path (a secret itself has no place in this file)",
         "line 32: org \"b\" · name should be a text, is integer",
     ];
     assert_eq!(faults(text), expected);
@@ -225,16 +225,16 @@ fn a_secret_written_out_is_refused_and_never_repeated() {
         "[org.source.retell]\nsecrets = [key_4f9a1c]\n",
         "[org.vendor.zep]\napi_key = \"key_4f9a1c\"\n",
         "[org.vendor.langfuse]\nsecret_key = \"key_4f9a1c\"\n",
-        "[org.vendor.hubspot]\napi_key = \"key_4f9a1c\"\n",
-        "[org.vendor.hubspot]\nbase_url = \"https://key_4f9a1c@example.com\"\n",
+        "[org.vendor.anthropic]\napi_key = \"key_4f9a1c\"\n",
+        "[org.vendor.anthropic]\nbase_url = \"https://key_4f9a1c@example.com\"\n",
         "[org.vendor.anthropic]\nwrite_token = \"key_4f9a1c\"\n",
     ] {
         let found = check(&with(rest)).expect_err(rest);
         assert!(!format!("{found:?}").contains(SECRET), "{found:?}");
     }
     assert!(check(&with("[org.vendor.langfuse]\npublic_key = \"pk\"\nsecret_key = \"env:LANGFUSE\"\n")).is_ok());
-    one_fault(&with("[org.vendor.hubspot]\ntoken = 7\n"), 10, &["secret reference"]);
-    one_fault(&with("[org.vendor.hubspot]\nlimit = inf\n"), 10, &["text, number or boolean"]);
+    one_fault(&with("[org.vendor.anthropic]\ntoken = 7\n"), 10, &["secret reference"]);
+    one_fault(&with("[org.vendor.anthropic]\nlimit = inf\n"), 10, &["text, number or boolean"]);
     one_fault(&with("[org.vendor.salesforce]\nurl = \"x\"\n"), 9, &["not a vendor we know"]);
     one_fault(&with("[org.source.retell]\n"), 9, &["secrets is missing"]);
 }
@@ -262,7 +262,7 @@ fn limits_hold() {
     assert!(check(&secrets(orgs::SECRETS_MAX)).is_ok());
     one_fault(&secrets(orgs::SECRETS_MAX + 1), 9, &["17 references"]);
     one_fault(
-        &with(&format!("[org.vendor.hubspot]\nnote = \"{}\"\n", "x".repeat(orgs::ORG_BYTES_MAX))),
+        &with(&format!("[org.vendor.anthropic]\nnote = \"{}\"\n", "x".repeat(orgs::ORG_BYTES_MAX))),
         1,
         &["limit is 262144"],
     );
@@ -295,7 +295,7 @@ proptest::proptest! {
     ) {
         let rest = format!(
             "hours = {{ wed = [\"{from:02}:{minutes:02}-24:00\"] }}\nexceptions = {{ 2026-12-25 = [] }}\n\
-             [org.vendor.hubspot]\nfloat = {:?}\nname = \"{name}\"\n",
+             [org.vendor.anthropic]\nfloat = {:?}\nname = \"{name}\"\n",
             f64::from(quarters) / 4.0
         );
         let text = with(&rest).replace("\"demo\"", &format!("{id:?}")).replace("\"Demo\"", &format!("\"{name}\""));

@@ -48,6 +48,11 @@ impl<'a> Draft<'a> {
         Self { method: Method::POST, body: Some(body), ..Self::get(path) }
     }
 
+    /// A PUT of JSON.
+    pub(crate) fn put(path: impl IntoIterator<Item = &'a str>, body: &impl Serialize) -> Self {
+        Self { method: Method::PUT, ..Self::post(path, body) }
+    }
+
     /// A PATCH of JSON.
     pub(crate) fn patch(path: impl IntoIterator<Item = &'a str>, body: &impl Serialize) -> Self {
         Self { method: Method::PATCH, ..Self::post(path, body) }

@@ -132,6 +132,15 @@ impl HighLevel<'_> {
         self.line.call(by, Operation::repeatable("upsert"), draft).await
     }
 
+    /// Changes the contact of this id, whatever else it has in common with others. May be repeated. Leaves all tags alone.
+    ///
+    /// # Errors
+    /// See [`VendorError`]; refused when the phone or e-mail address is another contact's.
+    pub async fn update(&self, contact_id: &str, push: &Push, by: By) -> Result<(), VendorError> {
+        let draft = Draft::put(["contacts", contact_id], push).header(VERSION, CONTACTS);
+        self.line.call::<Value>(by, Operation::repeatable("update"), draft).await.map(|_| ())
+    }
+
     /// Adds tags to those the contact has; all of them, afterwards. May be repeated.
     ///
     /// # Errors

@@ -113,6 +113,18 @@ async fn tags_are_added_and_notes_listed_and_added() {
 }
 
 #[tokio::test]
+async fn an_update_goes_to_one_contact_by_id_and_sends_no_more_than_is_given() {
+    let vendor = Double::saying(200, r#"{"succeded":true,"contact":{"id":"CON9"}}"#).await;
+    let (vendors, _) = vendors(Limits::default());
+    let account = account(&vendor.base_url, "a");
+    let push = Push { name: Some("Ana Ruiz".to_owned()), ..Push::default() };
+    vendors.highlevel(&account).update("CON9", &push, live()).await.unwrap();
+    let asked = vendor.only();
+    assert_eq!((&*asked.line, asked.header("version")), ("PUT /contacts/CON9", "2021-07-28"));
+    assert_eq!(asked.body, json!({"name": "Ana Ruiz"}));
+}
+
+#[tokio::test]
 async fn free_slots_are_asked_for_in_milliseconds_and_told_by_day() {
     let body = r#"{"2026-12-01":{"slots":["2026-12-01T09:00:00-05:00"]},"2026-12-02":{"slots":[]},"traceId":"5b2c"}"#;
     let vendor = Double::saying(200, body).await;
