@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::{Input, Service, World, differences, until};
 use tokio::task::LocalSet;
 
-use crate::workers::WORKERS;
+use crate::{vendors::world, workers::WORKERS};
 
 /// Everything that a worker has to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Worker {
 
     /// The effect of each step once, in order, in a world without trouble.
     pub(crate) async fn untroubled(&self, steps: &[Step]) -> Value {
-        let world = World::start().await;
+        let world = world().await;
         feed(&world, steps).await;
         let worker = (self.start)(&world);
         world.settled(self.name).await;

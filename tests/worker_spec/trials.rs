@@ -1,12 +1,20 @@
 //! The trials. Each begins with the untroubled effect and ends with the same effect in a troubled world.
 
 use rustix::process::Signal;
-use testkit::{LIMIT, Process, World, until};
+use serde_json::{Value, json};
+use testkit::{LIMIT, Process, differences, until};
 
-use crate::spec::{Step, Worker, feed};
+use crate::{
+    spec::{Step, Worker, feed},
+    vendors::{self, world},
+};
 
 /// Enough for three full batches.
 const STEPS: usize = 240;
+/// For a vendor that allows ten requests in a second.
+const VENDOR_STEPS: usize = 12;
+/// What has still to be brought to a vendor.
+const DUE: &str = "SELECT to_jsonb(count(*)) FROM offhook.crm_contacts WHERE due_at IS NOT NULL";
 /// How often a blow is struck in one trial.
 const BLOWS: usize = 3;
 const SEEDS: [u64; 2] = [20_261_121, 7];
@@ -19,7 +27,7 @@ fn parts(steps: &[Step]) -> impl Iterator<Item = &[Step]> {
 pub(crate) async fn duplicate(subject: &'static Worker) {
     let steps = (subject.steps)(STEPS);
     let expected = subject.untroubled(&steps).await;
-    let world = World::start().await;
+    let world = world().await;
     let worker = world.process(&[subject.name], &[]);
     feed(&world, &steps).await;
     feed(&world, &steps).await;
@@ -54,7 +62,7 @@ pub(crate) async fn reorder(subject: &'static Worker) {
     for seed in SEEDS {
         eprintln!("{}: seed {seed}", subject.name);
         fastrand::Rng::with_seed(seed).shuffle(&mut steps);
-        let world = World::start().await;
+        let world = world().await;
         let workers = [(subject.start)(&world), (subject.start)(&world)];
         feed(&world, &steps).await;
         subject.assert_effect(&world, &expected).await;
@@ -69,7 +77,7 @@ pub(crate) async fn reorder(subject: &'static Worker) {
 pub(crate) async fn crash(subject: &'static Worker) {
     let steps = (subject.steps)(STEPS);
     let expected = subject.untroubled(&steps).await;
-    let mut world = World::start().await;
+    let mut world = world().await;
     for (part, committed) in parts(&steps).zip([true, false, true]) {
         feed(&world, part).await;
         let before = (subject.rows)(&world).await;
@@ -103,7 +111,7 @@ pub(crate) async fn poison(subject: &'static Worker) {
     let (poison, constraint) = (subject.poison)();
     let id = poison.input.envelope.id.clone();
     steps.insert(50, poison);
-    let world = World::start().await;
+    let world = world().await;
     world.sql(constraint).await;
     // All wait, so that they come as full batches.
     feed(&world, &steps).await;
@@ -121,7 +129,7 @@ pub(crate) async fn poison(subject: &'static Worker) {
 pub(crate) async fn broker_cut(subject: &'static Worker) {
     let steps = (subject.steps)(STEPS);
     let expected = subject.untroubled(&steps).await;
-    let mut world = World::start().await;
+    let mut world = world().await;
     let worker = (subject.start)(&world);
     for part in parts(&steps) {
         let before = (subject.rows)(&world).await;
@@ -141,7 +149,7 @@ pub(crate) async fn broker_cut(subject: &'static Worker) {
 pub(crate) async fn consumer_deleted(subject: &'static Worker) {
     let steps = (subject.steps)(STEPS);
     let expected = subject.untroubled(&steps).await;
-    let world = World::start().await;
+    let world = world().await;
     let worker = (subject.start)(&world);
     subject.has_position(&world).await;
     for part in parts(&steps) {
@@ -158,7 +166,7 @@ pub(crate) async fn consumer_deleted(subject: &'static Worker) {
 pub(crate) async fn stop_mid_flight(subject: &'static Worker) {
     let steps = (subject.steps)(STEPS);
     let expected = subject.untroubled(&steps).await;
-    let world = World::start().await;
+    let world = world().await;
     feed(&world, &steps).await;
     let before = (subject.rows)(&world).await;
     let hold = world.hold(subject.table).await;
@@ -176,7 +184,54 @@ pub(crate) async fn stop_mid_flight(subject: &'static Worker) {
     world.end_with_dead_letters(0).await;
 }
 
-/// A vendor that refuses, fails or is silent.
-pub(crate) async fn vendor(subject: &'static Worker) {
-    panic!("{} calls a vendor: write this trial with it, or say in workers.rs why it does not apply", subject.name);
+/// A vendor that says "too many" now and then.
+pub(crate) async fn vendor_429(subject: &'static Worker) {
+    let operations = ["contact.upsert", "contact.tags.add", "note.create"];
+    vendor(subject, &operations, json!({ "status": 429, "retry_after_s": 1, "times": 2 })).await;
+}
+
+/// A vendor that fails for a while, after having done what it was asked.
+pub(crate) async fn vendor_500(subject: &'static Worker) {
+    let operations = ["contact.upsert", "contact.tags.add", "note.create", "note.list"];
+    vendor(subject, &operations, json!({ "status": 500, "after_effect": true, "times": 2 })).await;
+}
+
+/// A vendor that is silent for a while.
+pub(crate) async fn vendor_hangs(subject: &'static Worker) {
+    vendor(subject, &["contact.upsert", "note.create"], json!({ "hang": true, "times": 1 })).await;
+}
+
+/// These operations of the vendor meet this fault first. In the end it holds what it would hold without it.
+async fn vendor(subject: &'static Worker, operations: &[&str], fault: Value) {
+    let steps = (subject.steps)(VENDOR_STEPS);
+    let mut expected = None;
+    for rules in [json!([]), rules(operations, &fault)] {
+        let world = world().await;
+        let sandbox = world.vendors().await;
+        sandbox.without_delays().await;
+        sandbox.faults(rules).await;
+        vendors::connect(&world, &sandbox.url).await;
+        let fresh = vendors::held(&sandbox).await;
+        feed(&world, &steps).await;
+        let worker = (subject.start)(&world);
+        world.settled(subject.name).await;
+        let all = async || world.rows(DUE).await == [json!(0)] && vendors::held(&sandbox).await != fresh;
+        until("everything is at the vendor", async || all().await.then_some(())).await;
+        let held = vendors::held(&sandbox).await;
+        let expected = expected.get_or_insert_with(|| held.clone());
+        assert!(held == *expected, "{}", differences(expected, &held).join("\n"));
+        worker.stop().await;
+        sandbox.stop().await;
+        world.end_with_dead_letters(0).await;
+    }
+}
+
+/// The fault at each of these operations.
+fn rules(operations: &[&str], fault: &Value) -> Value {
+    let of = |operation: &&str| {
+        let mut rule = fault.clone();
+        (rule["vendor"], rule["operation"]) = (json!("highlevel"), json!(operation));
+        rule
+    };
+    operations.iter().map(of).collect()
 }

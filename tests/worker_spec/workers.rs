@@ -4,7 +4,7 @@ use serde_json::json;
 use testkit::{Input, World, story};
 
 use crate::{
-    invalidate, metrics,
+    crm, invalidate, metrics,
     spec::{Step, Trial, Worker},
 };
 
@@ -53,6 +53,16 @@ pub(crate) static WORKERS: &[Worker] = &[
             (Trial::Vendor500, NO_VENDOR),
             (Trial::VendorHangs, NO_VENDOR),
         ],
+    },
+    Worker {
+        name: crm_worker::NAME,
+        start: World::crm_worker,
+        steps: crm::steps,
+        poison: crm::poison,
+        rows: |world| Box::pin(world.crm_rows()),
+        table: "offhook.crm_contacts",
+        emits: None,
+        not_applicable: &[],
     },
 ];
 

@@ -11,7 +11,7 @@ use runtime::{
 };
 
 use crate::{
-    cache, dead, dev, load, orgs_file, output::Output, private, ring, rings, services, setup, simulate, status,
+    cache, crm, dead, dev, load, orgs_file, output::Output, private, ring, rings, services, setup, simulate, status,
 };
 
 /// Offhook picks up the phone for your webhooks.
@@ -66,6 +66,9 @@ enum Command {
     /// Events that a worker rejected
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// Contacts at the orgs' CRMs: what waits, what is refused, push again
+    #[command(subcommand)]
+    Crm(crm::Crm),
     /// What is cached, how often it is found, and how to get rid of it
     #[command(subcommand)]
     Cache(cache::Cache),
@@ -173,6 +176,7 @@ impl Command {
             Self::Simulate(Simulate::Contact(contact)) => contact.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,
+            Self::Crm(crm) => crm.run(output).await?,
             Self::Cache(cache) => return cache.run(output).await,
             Self::Status(status) => return status.run(output).await,
             Self::Dev(_) | Self::Run { .. } | Self::Completions { .. } => unreachable!("carried out before"),

@@ -126,7 +126,8 @@ impl Dev {
                 servers: of_worker.clone(),
             }),
             Service::MetricsWorker(metrics_worker::Config { servers: of_worker.clone() }),
-            Service::InvalidateWorker(invalidate_worker::Config { servers: of_worker, cache: cache.clone() }),
+            Service::InvalidateWorker(invalidate_worker::Config { servers: of_worker.clone(), cache: cache.clone() }),
+            Service::CrmWorker(crm_worker::Config { servers: of_worker, cache }),
             Service::Sandbox(sandbox::Config { listen: sandbox_listen }),
         ];
         let stop_admin = CancellationToken::new();

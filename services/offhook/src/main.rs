@@ -2,6 +2,7 @@
 
 mod cache;
 mod cli;
+mod crm;
 mod dead;
 mod dev;
 mod journey;

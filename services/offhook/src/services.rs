@@ -20,6 +20,8 @@ pub(crate) enum Name {
     MetricsWorker,
     /// What has changed, taken out of the caches.
     InvalidateWorker,
+    /// The contacts of each org's CRM.
+    CrmWorker,
     /// The vendors, simulated.
     Sandbox,
 }
@@ -31,6 +33,7 @@ pub(crate) enum Service {
     LogWorker(log_worker::Config),
     MetricsWorker(metrics_worker::Config),
     InvalidateWorker(invalidate_worker::Config),
+    CrmWorker(crm_worker::Config),
     Sandbox(sandbox::Config),
 }
 
@@ -46,6 +49,7 @@ impl Service {
             Name::LogWorker => read().map(Self::LogWorker),
             Name::MetricsWorker => read().map(Self::MetricsWorker),
             Name::InvalidateWorker => read().map(Self::InvalidateWorker),
+            Name::CrmWorker => read().map(Self::CrmWorker),
             Name::Sandbox => read().map(Self::Sandbox),
         }
     }
@@ -57,6 +61,7 @@ impl Service {
             Self::LogWorker(config) => config.check(),
             Self::MetricsWorker(config) => config.check(),
             Self::InvalidateWorker(config) => config.check(),
+            Self::CrmWorker(config) => config.check(),
             Self::Sandbox(config) => config.check(),
         }
     }
@@ -68,6 +73,7 @@ impl Service {
             Self::LogWorker(_) => log_worker::NAME,
             Self::MetricsWorker(_) => metrics_worker::NAME,
             Self::InvalidateWorker(_) => invalidate_worker::NAME,
+            Self::CrmWorker(_) => crm_worker::NAME,
             Self::Sandbox(_) => sandbox::NAME,
         }
     }
@@ -79,6 +85,7 @@ impl Service {
             Self::LogWorker(config) => log_worker::run(config, runtime).await,
             Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
             Self::InvalidateWorker(config) => invalidate_worker::run(config, runtime).await,
+            Self::CrmWorker(config) => crm_worker::run(config, runtime).await,
             Self::Sandbox(config) => sandbox::run(config, runtime).await,
         }
     }

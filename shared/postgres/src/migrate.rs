@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 /// Every migration: version, name, SQL. A file that is missing here is not applied; the house test compares.
-pub const MIGRATIONS: [(i64, &str, &str); 7] = [
+pub const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "orgs", include_str!("../../../migrations/0001_orgs.sql")),
     (2, "log_worker", include_str!("../../../migrations/0002_log_worker.sql")),
     (3, "metrics_worker", include_str!("../../../migrations/0003_metrics_worker.sql")),
@@ -18,6 +18,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "invalidate_worker", include_str!("../../../migrations/0005_invalidate_worker.sql")),
     (6, "contact_names", include_str!("../../../migrations/0006_contact_names.sql")),
     (7, "large_bodies", include_str!("../../../migrations/0007_large_bodies.sql")),
+    (8, "crm_worker", include_str!("../../../migrations/0008_crm_worker.sql")),
 ];
 
 /// Brings the database up to date; safe to run from several processes at once (advisory lock).

@@ -18,6 +18,9 @@ const DAYS: &str =
     "SELECT to_jsonb(m) - 'updated_at' FROM offhook.daily_metrics AS m WHERE calls > 0 ORDER BY org, branch, day";
 const INVALIDATIONS: &str =
     "SELECT jsonb_build_array(org, tag, parts) FROM offhook.invalidations ORDER BY org, tag, parts";
+/// How often a state changed, and how far it is pushed, is another matter in every run.
+const DESIRED: &str = "SELECT jsonb_build_array(org, phone, vendor, desired, version > 0) FROM offhook.crm_contacts ORDER BY org, phone, vendor";
+const NOTES: &str = "SELECT jsonb_build_array(org, vendor, source, call_id, phone) FROM offhook.crm_notes ORDER BY org, vendor, source, call_id";
 const RECOUNT: &str = "WITH recount AS (
         SELECT org, branch, day, sum(calls) AS calls, sum(inbound) AS inbound, sum(outbound) AS outbound, sum(answered) AS answered,
             sum(not_connected) AS not_connected, sum(successful) AS successful, sum(transfers) AS transfers,
@@ -44,6 +47,11 @@ impl World {
     /// What invalidate-worker has written, without what differs from run to run.
     pub async fn invalidations(&self) -> Value {
         json!({ "invalidations": self.rows(INVALIDATIONS).await })
+    }
+
+    /// What crm-worker desires, without what differs from run to run.
+    pub async fn crm_rows(&self) -> Value {
+        json!({ "contacts": self.rows(DESIRED).await, "notes": self.rows(NOTES).await })
     }
 
     /// The rows of a query that selects one JSON value.

@@ -59,6 +59,20 @@ impl Sandbox {
         self.asked().await.iter().filter(|asked| *asked == operation).count()
     }
 
+    /// All that the vendors hold, by vendor.
+    pub async fn state(&self) -> Value {
+        self.send(Method::GET, "/_sandbox/state", None, None).await
+    }
+
+    /// How many requests of this account the vendor has had, and how many of them within ten seconds at most.
+    pub async fn busiest(&self, account: &str) -> (u64, u64) {
+        let found = self.send(Method::GET, "/_sandbox/requests?since=9007199254740991", None, None).await;
+        let accounts = found["accounts"].as_array().expect("a list");
+        let mine = accounts.iter().find(|line| line["account"] == account).cloned().unwrap_or_default();
+        let number = |name: &str| mine[name].as_u64().unwrap_or_default();
+        (number("requests"), number("most_in_10_s"))
+    }
+
     /// Waits until everything that was asked is answered.
     pub async fn idle(&self) {
         until("the vendors have answered", async || {

@@ -243,7 +243,14 @@ impl World {
     /// Starts one of each worker in this process: the stream lets nothing go that one of them has still to do.
     #[must_use]
     pub fn workers(&self) -> Vec<Service> {
-        vec![self.log_worker(), self.metrics_worker(), self.invalidate_worker()]
+        vec![self.log_worker(), self.metrics_worker(), self.invalidate_worker(), self.crm_worker()]
+    }
+
+    /// Starts crm-worker in this process.
+    #[must_use]
+    pub fn crm_worker(&self) -> Service {
+        let (servers, cache) = (self.servers(), self.cache_settings());
+        Service::start(|runtime| crm_worker::run(crm_worker::Config { servers, cache }, runtime))
     }
 
     /// The servers of this world as a worker's settings.
