@@ -17,6 +17,7 @@ mod stage;
 mod stampede;
 mod standby;
 mod things;
+mod warm;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

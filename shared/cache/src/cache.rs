@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     entry::{Encoded, Generation},
     flights::{Flights, Landed},
-    kind::{Identity, Kind, Names, OrgTag, Spec},
+    kind::{Identity, Key, Kind, Names, OrgTag, Spec},
     level::{Fetched, Level},
     link::{Away, Link},
     load::{Load, LoadError, Loaded, Read, erase},
@@ -107,6 +107,23 @@ pub(crate) struct Subject {
     pub(crate) names: Names,
     pub(crate) tags: Vec<OrgTag>,
     pub(crate) decode: Decode,
+    /// Whether its load, if it comes to that, is ahead of its readers.
+    pub(crate) warming: bool,
+}
+
+impl Subject {
+    /// One thing of this kind.
+    pub(crate) fn of<K: Kind>(spec: Spec, key: &Key, identity: Identity, warming: bool) -> Self {
+        Self {
+            names: key.names(&spec, &identity),
+            tags: key.tags().collect(),
+            decode: decode::<K::Value>,
+            org: key.org().clone(),
+            identity,
+            spec,
+            warming,
+        }
+    }
 }
 
 /// Makes a value of an entry that is not absent; with the length of its JSON.
@@ -179,6 +196,9 @@ impl Cache {
             Ok(_) => "fresh-l2",
         };
         counter!("offhook_cache_reads_total", "kind" => K::SPEC.name, "result" => result).increment(1);
+        if read.as_ref().is_ok_and(|(copy, _)| copy.warmed) {
+            counter!("offhook_cache_warmed_reads_total", "kind" => K::SPEC.name).increment(1);
+        }
         read.map(|(copy, _)| self.0.read_of(copy))
     }
 
@@ -190,7 +210,7 @@ impl Cache {
     {
         let inner = &self.0;
         let started = inner.clock.steady();
-        let spec = inner.kinds.get(K::SPEC.name).copied().unwrap_or_else(|| K::SPEC.living(K::SPEC.life));
+        let spec = inner.spec::<K>();
         if inner.off {
             let loaded = inner.load(&spec, erase(load, spec.load_max)).await;
             return loaded.map(|(_, copy)| (copy, Some("miss")));
@@ -202,14 +222,7 @@ impl Cache {
         if let Some(copy) = local.as_ref().filter(|copy| copy.times.fresh_until > now) {
             return Ok((copy.clone(), None));
         }
-        let subject = || Subject {
-            names: key.names(&spec, &identity),
-            tags: key.tags().collect(),
-            decode: decode::<K::Value>,
-            org: key.org().clone(),
-            identity: identity.clone(),
-            spec,
-        };
+        let subject = || Subject::of::<K>(spec, &key, identity.clone(), false);
         let load = erase(load, spec.load_max);
         match local.filter(|copy| copy.times.stale_until > now) {
             Some(copy) => {
@@ -257,6 +270,11 @@ impl Cache {
 }
 
 impl Inner {
+    /// How this kind is kept here.
+    pub(crate) fn spec<K: Kind>(&self) -> Spec {
+        self.kinds.get(K::SPEC.name).copied().unwrap_or_else(|| K::SPEC.living(K::SPEC.life))
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.remote.as_ref().is_some_and(|remote| remote.link.connected().is_ok())
     }
@@ -321,7 +339,7 @@ impl Inner {
     }
 
     /// What the levels outside of this process have: Redis, or Postgres while it is away.
-    async fn find(&self, subject: &Subject) -> Found {
+    pub(crate) async fn find(&self, subject: &Subject) -> Found {
         let as_of = self.clock.steady();
         let redis = match &self.remote {
             Some(remote) => remote.fetch(&subject.names).await.ok(),
@@ -357,7 +375,7 @@ impl Inner {
             false => None,
         };
         let Some((value, length)) = value else { return Found::Nothing(encoded.times.bytes().to_vec()) };
-        let copy = Copy { value, times: encoded.times, level, as_of, length };
+        let copy = Copy { value, times: encoded.times, level, as_of, length, warmed: encoded.warmed };
         self.keep(subject, copy.clone());
         Found::Copy(copy)
     }

@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | version of this layout |
-//! | 1 | flags: known to be absent, compressed |
+//! | 1 | flags: known to be absent, compressed, loaded ahead of its readers |
 //! | 1 | number of generations, n |
 //! | 16 n | the generations, as they were before the load |
 //! | 8, 8, 8 | built at, fresh until, stale until: milliseconds since 1970, big-endian |
@@ -24,6 +24,7 @@ pub(crate) type Generation = [u8; 16];
 pub(crate) const LAYOUT: u8 = 1;
 const ABSENT: u8 = 1;
 const COMPRESSED: u8 = 2;
+const WARMED: u8 = 4;
 const GENERATIONS_AT: usize = 3;
 const TIMES_BYTES: usize = 24;
 /// The longest value that is kept, in bytes before compression.
@@ -65,6 +66,7 @@ impl Times {
 #[derive(Debug)]
 pub(crate) struct Encoded<'a> {
     pub(crate) absent: bool,
+    pub(crate) warmed: bool,
     pub(crate) times: Times,
     compressed: bool,
     generations: &'a [u8],
@@ -81,7 +83,8 @@ impl<'a> Encoded<'a> {
             times.chunks_exact(8).map(|time| Millis(u64::from_be_bytes(time.try_into().unwrap_or_default())));
         let times = Times { built: times.next()?, fresh_until: times.next()?, stale_until: times.next()? };
         let flag = |flag| flags & flag != 0;
-        Some(Self { absent: flag(ABSENT), compressed: flag(COMPRESSED), times, generations, body })
+        let (absent, warmed, compressed) = (flag(ABSENT), flag(WARMED), flag(COMPRESSED));
+        Some(Self { absent, warmed, times, compressed, generations, body })
     }
 
     /// Whether nothing it depends on was invalidated since before its load. A generation that is missing has moved.
@@ -114,12 +117,19 @@ pub(crate) fn json(value: &impl Serialize) -> Option<Vec<u8>> {
     serde_json::to_vec(value).ok().filter(|json| json.len() <= VALUE_BYTES_MAX)
 }
 
-/// The bytes of an entry.
-pub(crate) fn encode(spec: &Spec, json: Option<&[u8]>, times: &Times, generations: &[Generation]) -> Vec<u8> {
+/// The bytes of an entry; `warmed` if it was loaded ahead of its readers.
+pub(crate) fn encode(
+    spec: &Spec,
+    json: Option<&[u8]>,
+    times: &Times,
+    generations: &[Generation],
+    warmed: bool,
+) -> Vec<u8> {
     let packed = json.filter(|json| json.len() > spec.compress_over).map(lz4_flex::block::compress_prepend_size);
     // What does not become shorter is kept as it is.
     let packed = packed.filter(|packed| json.is_some_and(|json| packed.len() < json.len()));
-    let flags = if json.is_none() { ABSENT } else { 0 } | if packed.is_some() { COMPRESSED } else { 0 };
+    let flags = [(json.is_none(), ABSENT), (packed.is_some(), COMPRESSED), (warmed, WARMED)];
+    let flags = flags.into_iter().filter(|(is, _)| *is).fold(0, |flags, (_, flag)| flags | flag);
     let body = packed.as_deref().or(json).unwrap_or_default();
     let count = u8::try_from(generations.len()).unwrap_or(u8::MAX);
     let length = GENERATIONS_AT + size_of_val(generations) + TIMES_BYTES + body.len();

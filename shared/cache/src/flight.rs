@@ -160,7 +160,8 @@ impl Inner {
             remote.release(names, lease).await.ok();
             return Landed::Value(copy);
         }
-        let entry = encode(spec, fresh.json.as_deref(), &copy.times, generations);
+        let entry = encode(spec, fresh.json.as_deref(), &copy.times, generations, subject.warming);
+        copy.warmed = subject.warming;
         let as_of = self.clock.steady();
         let filled = remote.fill(names, lease, &entry, life, generations_kept(spec), generations).await;
         count_fill(
@@ -192,7 +193,7 @@ impl Inner {
         self.keep(subject, copy.clone());
         if fresh.keepable {
             let times = copy.times.within(LIFE_MAX);
-            let entry = encode(&subject.spec, fresh.json.as_deref(), &times, &generations);
+            let entry = encode(&subject.spec, fresh.json.as_deref(), &times, &generations, subject.warming);
             let life = times.stale_until.since(self.clock.wall());
             let (standby, names) = (standby.clone(), subject.names.clone());
             tokio::spawn(async move { standby.fill(&names, &entry, life, &generations).await });
@@ -224,6 +225,7 @@ impl Inner {
             level: Level::Origin,
             as_of: begun,
             length: fresh.json.as_ref().map_or(0, Vec::len),
+            warmed: false,
         };
         Ok((fresh, copy))
     }

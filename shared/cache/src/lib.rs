@@ -28,6 +28,7 @@ mod places;
 mod remote;
 mod settings;
 mod standby;
+mod warm;
 
 pub use announce::{Announce, Bump};
 pub use budget::{Account, Priority, Rate};
@@ -39,3 +40,4 @@ pub use load::{LoadError, Loaded, Read};
 pub use peek::{Peek, PeekState};
 pub use redis::RedisError;
 pub use settings::{Mode, OtherLife, Settings};
+pub use warm::{Warmed, Warmth};

@@ -45,6 +45,8 @@ pub(crate) struct Copy {
     pub(crate) as_of: Instant,
     /// The length of its JSON in bytes.
     pub(crate) length: usize,
+    /// Whether it was loaded ahead of its readers.
+    pub(crate) warmed: bool,
 }
 
 struct Held {
