@@ -1,5 +1,7 @@
 //! The vendors, simulated, and what a test does with them: make them fail, and read what they were asked.
 
+use std::time::Duration;
+
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -23,9 +25,19 @@ impl World {
 impl Sandbox {
     /// Vendors answer at once.
     pub async fn without_delays(&self) {
+        self.quick(Duration::ZERO).await;
+    }
+
+    /// Vendors answer at once, and tell what they are told of a person so much later.
+    pub async fn with_memory_lag(&self, lag: Duration) {
+        self.quick(lag).await;
+    }
+
+    async fn quick(&self, memory_lag: Duration) {
         let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
-        self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": 0 } })).await;
+        let memory_lag_ms = u64::try_from(memory_lag.as_millis()).unwrap_or(u64::MAX);
+        self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": memory_lag_ms } })).await;
     }
 
     /// Vendors take the time that they usually do.
@@ -44,6 +56,11 @@ impl Sandbox {
         found["requests"].as_array().expect("a list").clone()
     }
 
+    /// Everything that the vendors know, by vendor.
+    pub async fn state(&self) -> Value {
+        self.send(Method::GET, "/_sandbox/state", None, None).await
+    }
+
     /// Every operation that was asked for, as `vendor operation`, in order of the alphabet.
     pub async fn asked(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -57,11 +74,6 @@ impl Sandbox {
     /// How often an operation was asked for, as `vendor operation`.
     pub async fn times(&self, operation: &str) -> usize {
         self.asked().await.iter().filter(|asked| *asked == operation).count()
-    }
-
-    /// All that the vendors hold, by vendor.
-    pub async fn state(&self) -> Value {
-        self.send(Method::GET, "/_sandbox/state", None, None).await
     }
 
     /// How many requests of this account the vendor has had, and how many of them within ten seconds at most.

@@ -14,19 +14,28 @@ const USEFUL: Duration = Duration::from_millis(10);
 pub struct By {
     deadline: Instant,
     priority: Priority,
+    /// Whether it waits for its turn when the budget is used up.
+    waits: bool,
 }
 
 impl By {
     /// For a caller on the line: uses what is kept for live calls, and never waits for a budget.
     #[must_use]
     pub fn live(deadline: impl Into<Instant>) -> Self {
-        Self { deadline: deadline.into(), priority: Priority::Live }
+        Self { deadline: deadline.into(), priority: Priority::Live, waits: false }
     }
 
     /// For work that nobody waits for: leaves some of the budget to live calls, and waits for its turn until the deadline.
     #[must_use]
     pub fn background(deadline: impl Into<Instant>) -> Self {
-        Self { deadline: deadline.into(), priority: Priority::Background }
+        Self { deadline: deadline.into(), priority: Priority::Background, waits: true }
+    }
+
+    /// For work that can be done later as well: leaves some of the budget to live calls, and gives up its turn rather than wait
+    /// for it, as somebody may have begun to wait for the same answer.
+    #[must_use]
+    pub fn idle(deadline: impl Into<Instant>) -> Self {
+        Self { deadline: deadline.into(), priority: Priority::Background, waits: false }
     }
 
     pub(crate) fn priority(self) -> Priority {
@@ -45,7 +54,7 @@ impl By {
 
     /// Whether the caller waits so long; if so, it is over when this returns.
     pub(crate) async fn waits(self, wait: Duration) -> bool {
-        let waits = self.priority == Priority::Background && self.allows(wait);
+        let waits = self.waits && self.allows(wait);
         if waits {
             sleep(wait).await;
         }

@@ -81,6 +81,22 @@ struct Event {
     event_id: String,
 }
 
+/// How far mem0 is with something it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// At work, or about to be.
+    Pending,
+    /// What it made of it can be found.
+    Done,
+    /// It made nothing of it, and won't.
+    Failed,
+}
+
+#[derive(Deserialize)]
+struct Work {
+    status: String,
+}
+
 impl Vendors {
     /// mem0 for this account.
     #[must_use]
@@ -121,6 +137,32 @@ impl Mem0<'_> {
         let draft = draft.query("page", &page.max(1)).query("page_size", &PAGE);
         let results: Results = self.line.call(by, Operation::repeatable("list"), draft).await?;
         Ok(Page { more: results.next.is_some(), memory: results.into_memory("list") })
+    }
+
+    /// Whether anything is remembered of the person that was told with this entry in its metadata.
+    ///
+    /// # Errors
+    /// See [`VendorError`].
+    pub async fn holds(&self, user: &UserId, (name, value): (&str, &str), by: By) -> Result<bool, VendorError> {
+        let filters = json!({ "AND": [{ "user_id": user }, { "metadata": { name: value } }] });
+        let draft = Draft::post(["v3", "memories", ""], &json!({ "filters": filters }));
+        let draft = draft.query("page", &1).query("page_size", &1);
+        let results: Results = self.line.call(by, Operation::repeatable("list"), draft).await?;
+        Ok(!results.results.is_empty())
+    }
+
+    /// How far the work is whose id [`Self::add`] gave; a 404 if there is none.
+    ///
+    /// # Errors
+    /// See [`VendorError`].
+    pub async fn progress(&self, event_id: &str, by: By) -> Result<Progress, VendorError> {
+        let draft = Draft::get(["v1", "event", event_id, ""]);
+        let work: Work = self.line.call(by, Operation::repeatable("progress"), draft).await?;
+        Ok(match work.status.as_str() {
+            "SUCCEEDED" => Progress::Done,
+            "FAILED" => Progress::Failed,
+            _ => Progress::Pending,
+        })
     }
 
     /// Tells what was said, each time anew: when [`VendorError::may_have_happened`], telling it again may tell it twice. The id is

@@ -6,8 +6,10 @@
 
 mod add;
 mod search;
+mod thread;
 
 pub use add::batches;
+pub use thread::Thread;
 
 use std::time::Duration;
 

@@ -40,6 +40,8 @@ struct User {
 struct Thread {
     user_id: String,
     messages: Vec<Value>,
+    /// From when on each message is processed.
+    ready_at: Vec<Instant>,
 }
 
 /// An edge of the graph.

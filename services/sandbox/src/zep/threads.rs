@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Thread, User, Zep, bad_request, date, required};
@@ -34,8 +35,14 @@ pub(crate) fn create(state: &mut State, call: &Call, moment: &Moment) -> Answer 
     Ok(Reply::created(thread))
 }
 
-pub(crate) fn messages(state: &mut State, call: &Call, _: &Moment) -> Answer {
-    let all = &state.zep.thread(call.param("threadId"))?.messages;
+pub(crate) fn messages(state: &mut State, call: &Call, moment: &Moment) -> Answer {
+    let thread = state.zep.thread(call.param("threadId"))?;
+    let shown = |(message, ready_at): (&Value, &Instant)| {
+        let mut message = message.clone();
+        message["processed"] = json!(*ready_at <= moment.now);
+        message
+    };
+    let all: Vec<Value> = thread.messages.iter().zip(&thread.ready_at).map(shown).collect();
     let number = |name: &str| call.query(name).and_then(|number| number.parse::<usize>().ok());
     let from = number("lastn").map_or(number("cursor").unwrap_or(0), |last| all.len().saturating_sub(last));
     let page: Vec<_> = all.iter().skip(from).take(number("limit").unwrap_or(usize::MAX)).collect();
@@ -62,6 +69,7 @@ pub(crate) fn add(state: &mut State, call: &Call, moment: &Moment) -> Answer {
             kept["created_at"] = date(moment.utc);
         }
         thread.messages.push(kept);
+        thread.ready_at.push(moment.now + moment.memory_lag);
         uuids.push(uuid);
     }
     let mut reply = json!({ "message_uuids": uuids, "task_id": Uuid::new_v4() });
@@ -122,6 +130,7 @@ fn block(user: &User, thread: &Thread, moment: &Moment) -> Value {
 impl Zep {
     /// A thread of this id, for a user who exists.
     pub(crate) fn add_thread(&mut self, id: &str, user_id: &str) {
-        self.threads.insert(id.to_owned(), Thread { user_id: user_id.to_owned(), messages: Vec::new() });
+        self.threads
+            .insert(id.to_owned(), Thread { user_id: user_id.to_owned(), messages: Vec::new(), ready_at: Vec::new() });
     }
 }

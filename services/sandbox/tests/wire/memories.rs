@@ -140,10 +140,16 @@ async fn memories_of_both_vendors_come_after_the_lag() {
     sandbox.post("/zep/api/v2/threads/t1/messages", told("Likes tea")).await.is(200);
     let added = sandbox.post("/mem0/v3/memories/add/", add.clone()).await.is(200);
     assert_eq!((zep().await, mem0().await), (0, 0));
+    let processed = async || {
+        let kept = sandbox.get("/zep/api/v2/threads/t1/messages").await.is(200);
+        kept["messages"].as_array().unwrap().iter().filter(|message| message["processed"] == true).count()
+    };
+    assert_eq!(processed().await, 0);
     let event = format!("/mem0/v1/event/{}/", added["event_id"].as_str().unwrap());
     assert_eq!(sandbox.get(&event).await.is(200)["status"], "PENDING");
     sandbox.settings(json!({ "memory_lag_ms": 50 })).await;
     sandbox.post("/zep/api/v2/threads/t1/messages", told("Likes tea")).await.is(200);
     sandbox.post("/mem0/v3/memories/add/", add).await.is(200);
     until("remembered", async || zep().await == 1 && mem0().await == 1).await;
+    assert_eq!(processed().await, 2);
 }

@@ -216,6 +216,20 @@ async fn a_caller_on_the_line_is_refused_at_once_and_background_work_leaves_it_s
 }
 
 #[tokio::test]
+async fn idle_work_gives_up_its_turn_and_leaves_live_calls_theirs() {
+    let vendor = Double::saying(200, FOUND).await;
+    let (vendors, _) = vendors(Limits::default());
+    let account = account(&vendor.base_url, "a");
+    // Would it wait for its turn, it would never be turned away.
+    let (granted, _) = use_up(&vendors, &account, || By::idle(Instant::now() + Duration::from_secs(60))).await;
+    assert!(granted >= 3, "{granted}");
+    for _ in 0..2 {
+        lookup(&vendors, &account, live()).await.unwrap();
+    }
+    assert_eq!(vendor.count(), granted + 2);
+}
+
+#[tokio::test]
 async fn background_work_waits_for_its_turn() {
     let vendor = Double::saying(200, FOUND).await;
     let (vendors, clock) = vendors(Limits::default());

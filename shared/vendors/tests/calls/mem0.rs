@@ -1,7 +1,10 @@
 //! mem0: what is sent, and what is read of what comes back.
 
 use serde_json::{Map, json};
-use vendors::{Limits, Message, Role, UserId, VendorError, mem0::Account};
+use vendors::{
+    Limits, Message, Role, UserId, VendorError,
+    mem0::{Account, Progress},
+};
 
 use crate::double::{Answer, Double, live, org, phone, vendors};
 
@@ -85,4 +88,27 @@ async fn what_it_says_when_it_refuses_is_told() {
     let (vendors, _) = vendors(Limits::default());
     let refused = vendors.mem0(&account(&vendor.base_url)).search(&user(), "x", 5, live()).await;
     assert_eq!(refused, Err(VendorError::Refused(400, "no such filter".to_owned())));
+}
+
+#[tokio::test]
+async fn what_was_told_is_asked_for_by_its_metadata_and_by_its_work() {
+    for (results, expected) in [(json!([{"memory": "x"}]), true), (json!([]), false)] {
+        let vendor = Double::saying(200, &json!({"results": results, "next": null}).to_string()).await;
+        let (vendors, _) = vendors(Limits::default());
+        let account = account(&vendor.base_url);
+        let holds = vendors.mem0(&account).holds(&user(), ("call", "retell:c_01"), live()).await;
+        assert_eq!(holds, Ok(expected));
+        let asked = vendor.only();
+        assert_eq!(asked.line, "POST /v3/memories/?page=1&page_size=1");
+        let filters = json!({"AND": [{"user_id": user()}, {"metadata": {"call": "retell:c_01"}}]});
+        assert_eq!(asked.body, json!({ "filters": filters }));
+    }
+    let cases = [("PENDING", Progress::Pending), ("SUCCEEDED", Progress::Done), ("FAILED", Progress::Failed)];
+    for (status, expected) in cases {
+        let vendor = Double::saying(200, &json!({"id": "e", "status": status}).to_string()).await;
+        let (vendors, _) = vendors(Limits::default());
+        let account = account(&vendor.base_url);
+        assert_eq!(vendors.mem0(&account).progress("e", live()).await, Ok(expected));
+        assert_eq!(vendor.only().line, "GET /v1/event/e/");
+    }
 }

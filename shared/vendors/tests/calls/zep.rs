@@ -121,3 +121,22 @@ async fn messages_are_added_in_portions_and_no_portion_twice() {
         json!({"role": "user", "content": "I need Tuesday", "name": "Ana", "created_at": "2026-11-20T15:02:11Z"});
     assert_eq!(asked.body, json!({ "messages": [message] }));
 }
+
+#[tokio::test]
+async fn a_conversation_is_read_back_and_one_that_can_t_be_read_is_not_taken_for_an_empty_one() {
+    let cases = [
+        (200, r#"{"messages":[{"processed":true},{"processed":true}],"total_count":31}"#, Some((31, true))),
+        (200, r#"{"messages":[{"processed":true},{"content":"x"}]}"#, Some((2, false))),
+        (200, r#"{"messages":null,"total_count":0}"#, Some((0, false))),
+        (404, r#"{"message":"thread not found"}"#, Some((0, false))),
+        (200, "{}", None),
+    ];
+    for (status, body, expected) in cases {
+        let vendor = Double::saying(status, body).await;
+        let (vendors, _) = vendors(Limits::default());
+        let account = account(&vendor.base_url);
+        let thread = vendors.zep(&account).thread("a:t 1", live()).await;
+        assert_eq!(thread.ok().map(|thread| (thread.messages, thread.processed)), expected, "{body}");
+        assert_eq!(vendor.asked()[0].line, "GET /api/v2/threads/a:t%201/messages?lastn=100");
+    }
+}
