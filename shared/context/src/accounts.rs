@@ -15,15 +15,15 @@ const LABEL: &str = "production";
 /// Whom can be asked on behalf of an org. Cheap to clone: each reader takes along whom its load would ask.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    pub(crate) highlevel: Named<highlevel::Account>,
-    hubspot: Named<hubspot::Account>,
-    pub(crate) memory: Named<MemoryAccount>,
-    pub(crate) langfuse: Named<langfuse::Account>,
+    pub(crate) highlevel: Named<Arc<highlevel::Account>>,
+    hubspot: Named<Arc<hubspot::Account>>,
+    pub(crate) memory: Named<Arc<MemoryAccount>>,
+    pub(crate) langfuse: Named<Arc<langfuse::Account>>,
     prompts: Option<Arc<Prompts>>,
 }
 
-/// An account that the org names, if it does.
-pub(crate) type Named<T> = Option<Result<Arc<T>, OutOfReach>>;
+/// What belongs to an account, if the org names it.
+pub(crate) type Named<T> = Option<Result<T, OutOfReach>>;
 
 /// Why somebody who is named can't be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +38,10 @@ pub enum OutOfReach {
 
 /// Where an org's memories are: Zep, or mem0 if there is no Zep.
 #[derive(Debug, Clone)]
-pub(crate) enum MemoryAccount {
+pub enum MemoryAccount {
+    /// At Zep.
     Zep(zep::Account),
+    /// At mem0.
     Mem0(mem0::Account),
 }
 
@@ -89,6 +91,12 @@ impl Accounts {
     #[must_use]
     pub fn hubspot(&self) -> Option<Result<Arc<hubspot::Account>, OutOfReach>> {
         self.hubspot.clone()
+    }
+
+    /// Where the org's memories are, if it names a vendor for them.
+    #[must_use]
+    pub fn memory(&self) -> Option<Result<Arc<MemoryAccount>, OutOfReach>> {
+        self.memory.clone()
     }
 
     /// The prompts, if the org has any.

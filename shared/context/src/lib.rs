@@ -15,14 +15,17 @@ mod memory;
 mod prompt;
 mod slots;
 pub mod tags;
+mod wanted;
 
-pub use accounts::{Accounts, OutOfReach, PromptName, Prompts};
+pub use accounts::{Accounts, MemoryAccount, OutOfReach, PromptName, Prompts};
 pub use appointments::Appointment;
 pub use broadcast::{Announcer, hear, open};
 pub use contact::{Contact, ContactFacts};
 pub use crm_contact::CrmContact;
 pub use kinds::KINDS;
 pub use library::{Library, Week};
+pub use loaders::Purpose;
 pub use memory::Memory;
 pub use prompt::Prompt;
 pub use slots::{DAYS, Slots};
+pub use wanted::{AHEAD, Wanted};

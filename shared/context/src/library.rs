@@ -26,10 +26,10 @@ use vendors::Vendors;
 
 use crate::{
     Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt,
-    accounts::{OutOfReach, PromptName},
+    accounts::{Named, OutOfReach, PromptName},
     appointments::AppointmentsOf,
     crm_contact::CrmContactOf,
-    loaders,
+    loaders::{self, Purpose},
     memory::MemoryOf,
     prompt::PromptOf,
     slots::{DayOf, Slots},
@@ -40,6 +40,10 @@ const LOOK_UPS_MAX: Duration = Duration::from_millis(100);
 
 /// What one thing's reader gets; `None` when there is nobody to ask.
 type Asked<T> = Option<Result<Read<T>, LoadError>>;
+
+/// A load of this value that has not begun.
+pub(crate) trait Load<V>: Future<Output = Loaded<V>> + Send + 'static {}
+impl<V, F: Future<Output = Loaded<V>> + Send + 'static> Load<V> for F {}
 
 /// One day's free slots, as they were read.
 type Day = Result<Read<Vec<DateTime<FixedOffset>>>, LoadError>;
@@ -55,12 +59,23 @@ pub struct Week {
     pub lacks: Option<String>,
 }
 
-/// The account that can be asked; else this reader has its answer.
+/// What can be asked; else this reader has its answer.
 macro_rules! usable {
+    ($named:expr) => {
+        match $named? {
+            Ok(asked) => asked,
+            Err(error) => return Some(Err(LoadError::Failed(std::sync::Arc::new(error)))),
+        }
+    };
+}
+pub(crate) use usable;
+
+/// The account that can be asked; else there is nothing to be asked.
+macro_rules! reached {
     ($named:expr) => {
         match $named.clone()? {
             Ok(account) => account,
-            Err(error) => return Some(Err(LoadError::Failed(Arc::new(error)))),
+            Err(error) => return Some(Err(error)),
         }
     };
 }
@@ -68,7 +83,7 @@ macro_rules! usable {
 /// Everything that can be known about a call. Cheap to clone.
 #[derive(Clone)]
 pub struct Library {
-    cache: Cache,
+    pub(crate) cache: Cache,
     pool: PgPool,
     vendors: Vendors,
 }
@@ -85,25 +100,20 @@ impl Library {
     /// # Errors
     /// When it had to be loaded and could not be.
     pub async fn contact(&self, org: &OrgId, phone: &PhoneNumber) -> Result<Read<ContactFacts>, LoadError> {
-        let contact = Contact { org: org.clone(), phone: phone.clone() };
-        let (asked, pool) = (contact.clone(), self.pool.clone());
-        self.cache.get(&contact, later(move || asked.load(pool))).await
+        let (kind, load) = self.contact_asked(org, phone);
+        self.cache.get(&kind, load).await
     }
 
     /// Who is calling, by the CRM.
     pub async fn crm_contact(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<CrmContact> {
-        let account = usable!(accounts.highlevel);
-        let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
-        let (vendors, phone) = (self.vendors.clone(), phone.clone());
-        Some(self.cache.get(&kind, later(move || loaders::crm_contact(vendors, account, phone))).await)
+        let (kind, load) = usable!(self.crm_contact_asked(accounts, org, phone, Purpose::Call));
+        Some(self.cache.get(&kind, load).await)
     }
 
     /// What the caller said before.
     pub async fn memory(&self, accounts: &Accounts, org: &OrgId, phone: &PhoneNumber) -> Asked<Memory> {
-        let account = usable!(accounts.memory);
-        let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
-        let (vendors, phone) = (self.vendors.clone(), phone.clone());
-        Some(self.cache.get(&kind, later(move || loaders::memory(vendors, account, phone))).await)
+        let (kind, load) = usable!(self.memory_asked(accounts, org, phone, Purpose::Call));
+        Some(self.cache.get(&kind, load).await)
     }
 
     /// The caller's appointments, read on the clock of `zone` where the vendor names no offset. The CRM's contact is asked for
@@ -115,28 +125,14 @@ impl Library {
         phone: &PhoneNumber,
         zone: Tz,
     ) -> Asked<Vec<Appointment>> {
-        let account = usable!(accounts.highlevel);
-        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), zone };
-        let (library, accounts) = (self.clone(), accounts.clone());
-        let (org, phone) = (org.clone(), phone.clone());
-        let load = later(move || async move {
-            match library.crm_contact(&accounts, &org, &phone).await {
-                None | Some(Ok(Read { value: None, .. })) => Loaded::Absent,
-                Some(Ok(Read { value: Some(contact), .. })) => {
-                    loaders::appointments(library.vendors, account, contact.id.clone(), zone).await
-                }
-                Some(Err(error)) => Loaded::Failed(error.into()),
-            }
-        });
+        let (kind, load) = usable!(self.appointments_asked(accounts, org, phone, zone, Purpose::Call));
         Some(self.cache.get(&kind, load).await)
     }
 
     /// A prompt of the org's agents.
     pub async fn prompt(&self, accounts: &Accounts, org: &OrgId, name: &PromptName) -> Asked<Prompt> {
-        let account = usable!(accounts.langfuse);
-        let kind = PromptOf { org: org.clone(), prompt: name.clone() };
-        let (vendors, name) = (self.vendors.clone(), name.clone());
-        Some(self.cache.get(&kind, later(move || loaders::prompt(vendors, account, name))).await)
+        let (kind, load) = usable!(self.prompt_asked(accounts, org, name, Purpose::Call));
+        Some(self.cache.get(&kind, load).await)
     }
 
     /// The free slots of the next [`DAYS`](crate::DAYS) days, as far as they are known at `deadline`. Days that have to be
@@ -148,15 +144,105 @@ impl Library {
         slots: &Slots,
         deadline: Instant,
     ) -> Option<Result<Week, LoadError>> {
+        let days = usable!(self.days_asked(accounts, org, slots, Purpose::Call));
+        let days = days.map(|(day, load)| async move { timeout_at(deadline, self.cache.get(&day, load)).await });
+        Some(Ok(Week::of(join_all(days).await)))
+    }
+}
+
+/// One builder of kind and loader for those who read and those who warm. Each loader asks only once it begins.
+impl Library {
+    pub(crate) fn contact_asked(&self, org: &OrgId, phone: &PhoneNumber) -> (Contact, impl Load<ContactFacts> + use<>) {
+        let contact = Contact { org: org.clone(), phone: phone.clone() };
+        let (asked, pool) = (contact.clone(), self.pool.clone());
+        (contact, later(move || asked.load(pool)))
+    }
+
+    pub(crate) fn crm_contact_asked(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        phone: &PhoneNumber,
+        purpose: Purpose,
+    ) -> Named<(CrmContactOf, impl Load<CrmContact> + use<>)> {
+        let account = reached!(accounts.highlevel);
+        let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
+        let (vendors, phone) = (self.vendors.clone(), phone.clone());
+        Some(Ok((kind, later(move || loaders::crm_contact(vendors, account, phone, purpose)))))
+    }
+
+    pub(crate) fn memory_asked(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        phone: &PhoneNumber,
+        purpose: Purpose,
+    ) -> Named<(MemoryOf, impl Load<Memory> + use<>)> {
+        let account = reached!(accounts.memory);
+        let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
+        let (vendors, phone) = (self.vendors.clone(), phone.clone());
+        Some(Ok((kind, later(move || loaders::memory(vendors, account, phone, purpose)))))
+    }
+
+    pub(crate) fn appointments_asked(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        phone: &PhoneNumber,
+        zone: Tz,
+        purpose: Purpose,
+    ) -> Named<(AppointmentsOf, impl Load<Vec<Appointment>> + use<>)> {
+        let account = reached!(accounts.highlevel);
+        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), zone };
+        let (library, accounts) = (self.clone(), accounts.clone());
+        let (org, phone) = (org.clone(), phone.clone());
+        let load = later(move || async move {
+            let contact = match library.crm_contact_asked(&accounts, &org, &phone, purpose) {
+                None => return Loaded::Absent,
+                Some(Ok((kind, load))) => library.cache.get(&kind, load).await,
+                Some(Err(error)) => return Loaded::Failed(error.into()),
+            };
+            match contact {
+                Ok(Read { value: None, .. }) => Loaded::Absent,
+                Ok(Read { value: Some(contact), .. }) => {
+                    loaders::appointments(library.vendors, account, contact.id.clone(), zone, purpose).await
+                }
+                Err(error) => Loaded::Failed(error.into()),
+            }
+        });
+        Some(Ok((kind, load)))
+    }
+
+    pub(crate) fn prompt_asked(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        name: &PromptName,
+        purpose: Purpose,
+    ) -> Named<(PromptOf, impl Load<Prompt> + use<>)> {
+        let account = reached!(accounts.langfuse);
+        let kind = PromptOf { org: org.clone(), prompt: name.clone() };
+        let (vendors, name) = (self.vendors.clone(), name.clone());
+        Some(Ok((kind, later(move || loaders::prompt(vendors, account, name, purpose)))))
+    }
+
+    /// Each day with its loader; those that begin together share one request.
+    pub(crate) fn days_asked(
+        &self,
+        accounts: &Accounts,
+        org: &OrgId,
+        slots: &Slots,
+        purpose: Purpose,
+    ) -> Named<impl Iterator<Item = (DayOf, impl Load<Vec<DateTime<FixedOffset>>> + use<>)> + use<>> {
         if slots.calendar.vendor != "highlevel" {
-            return Some(Err(LoadError::Failed(Arc::new(OutOfReach::Calendar))));
+            return Some(Err(OutOfReach::Calendar));
         }
-        let account = usable!(accounts.highlevel);
+        let account = reached!(accounts.highlevel);
         let (looking, mut looked) = mpsc::channel::<Infallible>(1);
         let sent = Arc::new(AtomicBool::new(false));
         let load = {
             let (vendors, slots) = (self.vendors.clone(), slots.clone());
-            move || loaders::slots(vendors.clone(), account.clone(), slots.clone())
+            move || loaders::slots(vendors.clone(), account.clone(), slots.clone(), purpose)
         };
         // Begins when the first day needs it, and is shared by all that are found to need it before it is sent.
         let (week, sending) = (load.clone(), Arc::clone(&sent));
@@ -167,7 +253,7 @@ impl Library {
             Box::pin(week()).await
         };
         let range = range.boxed().shared();
-        let day = |day: DayOf| {
+        let day = move |day: DayOf| {
             let (range, looking, sent, load) = (range.clone(), looking.clone(), Arc::clone(&sent), load.clone());
             let date = day.day;
             let load = async move {
@@ -179,11 +265,9 @@ impl Library {
                     Err(error) => Loaded::Failed(Arc::clone(&error).into()),
                 }
             };
-            async move { timeout_at(deadline, self.cache.get(&day, load)).await }
+            (day, load)
         };
-        let days: Vec<_> = slots.days(org).into_iter().map(day).collect();
-        drop(looking);
-        Some(Ok(Week::of(join_all(days).await)))
+        Some(Ok(slots.days(org).into_iter().map(day)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     crm_contact::CrmContactOf,
     memory::MemoryOf,
     prompt::PromptOf,
-    slots::{DAYS, DayOf, Slots},
+    slots::{DayOf, Slots},
 };
 
 /// What a memory vendor is asked: it ranks by likeness to this.
@@ -29,17 +29,34 @@ const FACTS_MAX: usize = 10;
 /// A call ends so long before its load would be cut off: a call that is cut off teaches the breaker nothing.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// For a caller on the line, within what a load of this kind may take.
-fn live<K: Kind>() -> By {
-    By::live(Instant::now() + K::SPEC.load_max.saturating_sub(MARGIN))
+/// What a load is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A caller on the line.
+    Call,
+    /// Whoever asks next. Never waits for the vendor's budget: whoever asks would wait along.
+    Warming,
+    /// The same, for many things one after the other. Waits for the budget.
+    Bulk,
+}
+
+/// For this purpose, within what a load of this kind may take.
+fn by<K: Kind>(purpose: Purpose) -> By {
+    let deadline = Instant::now() + K::SPEC.load_max.saturating_sub(MARGIN);
+    match purpose {
+        Purpose::Call => By::live(deadline),
+        Purpose::Warming => By::idle(deadline),
+        Purpose::Bulk => By::background(deadline),
+    }
 }
 
 pub(crate) async fn crm_contact(
     vendors: Vendors,
     account: Arc<highlevel::Account>,
     phone: PhoneNumber,
+    purpose: Purpose,
 ) -> Loaded<CrmContact> {
-    let found = vendors.highlevel(&account).lookup(&phone, live::<CrmContactOf>()).await;
+    let found = vendors.highlevel(&account).lookup(&phone, by::<CrmContactOf>(purpose)).await;
     let ours = |contact: highlevel::Contact| {
         let parts = [contact.first_name, contact.last_name].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let filled = |text: &String| !text.trim().is_empty();
@@ -53,8 +70,13 @@ pub(crate) async fn crm_contact(
     found.map(|found| found.map(ours)).into()
 }
 
-pub(crate) async fn memory(vendors: Vendors, account: Arc<MemoryAccount>, phone: PhoneNumber) -> Loaded<Memory> {
-    let by = live::<MemoryOf>();
+pub(crate) async fn memory(
+    vendors: Vendors,
+    account: Arc<MemoryAccount>,
+    phone: PhoneNumber,
+    purpose: Purpose,
+) -> Loaded<Memory> {
+    let by = by::<MemoryOf>(purpose);
     let found = match account.as_ref() {
         MemoryAccount::Zep(account) => {
             vendors.zep(account).search(&UserId::of(&account.org, &phone), QUERY, FACTS_MAX, by).await
@@ -71,8 +93,9 @@ pub(crate) async fn appointments(
     account: Arc<highlevel::Account>,
     contact_id: String,
     zone: Tz,
+    purpose: Purpose,
 ) -> Loaded<Vec<Appointment>> {
-    let found = vendors.highlevel(&account).appointments(&contact_id, live::<AppointmentsOf>()).await;
+    let found = vendors.highlevel(&account).appointments(&contact_id, by::<AppointmentsOf>(purpose)).await;
     let standing = |appointment: &highlevel::Appointment| {
         !matches!(appointment.status(), highlevel::Status::Cancelled | highlevel::Status::Invalid)
     };
@@ -88,8 +111,13 @@ pub(crate) async fn appointments(
     found.map(sorted).into()
 }
 
-pub(crate) async fn prompt(vendors: Vendors, account: Arc<langfuse::Account>, name: PromptName) -> Loaded<Prompt> {
-    let found = vendors.langfuse(&account).prompt(&name.name, &name.label, live::<PromptOf>()).await;
+pub(crate) async fn prompt(
+    vendors: Vendors,
+    account: Arc<langfuse::Account>,
+    name: PromptName,
+    purpose: Purpose,
+) -> Loaded<Prompt> {
+    let found = vendors.langfuse(&account).prompt(&name.name, &name.label, by::<PromptOf>(purpose)).await;
     found.map(|found| found.map(|prompt| Prompt { text: prompt.text, version: i64::from(prompt.version) })).into()
 }
 
@@ -98,6 +126,7 @@ pub(crate) async fn slots(
     vendors: Vendors,
     account: Arc<highlevel::Account>,
     slots: Slots,
+    purpose: Purpose,
 ) -> Result<BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>, Arc<VendorError>> {
     let midnight = |day: NaiveDate| {
         // Where the clock skips midnight, the day begins with its first hour.
@@ -105,8 +134,9 @@ pub(crate) async fn slots(
         let first = hours.filter_map(|hour| day.and_time(hour).and_local_timezone(slots.zone).earliest()).next();
         first.map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
     };
-    let end = slots.from.checked_add_days(Days::new(DAYS)).unwrap_or(NaiveDate::MAX);
+    let end = slots.from.checked_add_days(Days::new(slots.days)).unwrap_or(NaiveDate::MAX);
     let range = (midnight(slots.from), midnight(end));
-    let found = vendors.highlevel(&account).free_slots(&slots.calendar.id, range, slots.zone, live::<DayOf>()).await;
+    let found =
+        vendors.highlevel(&account).free_slots(&slots.calendar.id, range, slots.zone, by::<DayOf>(purpose)).await;
     found.map_err(Arc::new)
 }

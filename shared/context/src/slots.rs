@@ -18,6 +18,8 @@ pub struct Slots {
     pub(crate) zone: Tz,
     /// The first day, by the branch's clock.
     pub(crate) from: NaiveDate,
+    /// How many; [`DAYS`] at most.
+    pub(crate) days: u64,
 }
 
 /// The free slots of one day.
@@ -33,13 +35,23 @@ impl Slots {
     /// Of this branch from today; none without a calendar.
     #[must_use]
     pub fn of(branch: &Branch, now: DateTime<Utc>) -> Option<Self> {
-        let from = now.with_timezone(&branch.time_zone).date_naive();
-        Some(Self { calendar: branch.calendar.clone()?, zone: branch.time_zone, from })
+        Some(Self::new(branch.calendar.clone()?, branch.time_zone, now))
+    }
+
+    /// Of this calendar, by the clock of `zone`.
+    pub(crate) fn new(calendar: Calendar, zone: Tz, now: DateTime<Utc>) -> Self {
+        Self { calendar, zone, from: now.with_timezone(&zone).date_naive(), days: DAYS }
+    }
+
+    /// Of fewer days; [`DAYS`] at most, and one at least.
+    #[must_use]
+    pub fn within(self, days: u64) -> Self {
+        Self { days: days.clamp(1, DAYS), ..self }
     }
 
     /// The days, as they are cached.
     pub(crate) fn days(&self, org: &OrgId) -> Vec<DayOf> {
-        let days = (0..DAYS).filter_map(|ahead| self.from.checked_add_days(Days::new(ahead)));
+        let days = (0..self.days).filter_map(|ahead| self.from.checked_add_days(Days::new(ahead)));
         let day = |day| DayOf { org: org.clone(), calendar: self.calendar.clone(), day, zone: self.zone };
         days.map(day).collect()
     }
