@@ -15,6 +15,7 @@ mod orgs_live;
 mod outages;
 mod poison;
 mod processes;
+mod refresh;
 mod refusals;
 mod retention;
 mod rings;

@@ -6,6 +6,7 @@ mod crm;
 mod invalidate;
 mod metrics;
 mod property;
+mod refresh;
 mod spec;
 mod trials;
 mod vendors;

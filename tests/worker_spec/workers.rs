@@ -4,11 +4,12 @@ use serde_json::json;
 use testkit::{Input, World, story};
 
 use crate::{
-    crm, invalidate, metrics,
+    crm, invalidate, metrics, refresh,
     spec::{Step, Trial, Worker},
 };
 
 const NO_VENDOR: &str = "it calls no vendor";
+const BESIDE_EVENTS: &str = "its vendors are called beside events; see tests/journeys/refresh";
 
 pub(crate) static WORKERS: &[Worker] = &[
     Worker {
@@ -63,6 +64,20 @@ pub(crate) static WORKERS: &[Worker] = &[
         table: "offhook.crm_contacts",
         emits: None,
         not_applicable: &[],
+    },
+    Worker {
+        name: refresh_worker::NAME,
+        start: World::refresh_worker,
+        steps: refresh::steps,
+        poison: refresh::poison,
+        rows: |world| Box::pin(world.refresh_rows()),
+        table: "offhook.memories",
+        emits: None,
+        not_applicable: &[
+            (Trial::Vendor429, BESIDE_EVENTS),
+            (Trial::Vendor500, BESIDE_EVENTS),
+            (Trial::VendorHangs, BESIDE_EVENTS),
+        ],
     },
 ];
 

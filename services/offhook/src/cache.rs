@@ -1,6 +1,8 @@
-//! `offhook cache`: the table of kinds, how often reads hit, what lies under a key, and how to invalidate it.
+//! `offhook cache`: the table of kinds, how often reads hit, what lies under a key, how to invalidate it and how to warm it.
 
 mod stats;
+mod store;
+mod warm;
 
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub(crate) enum Cache {
         #[command(flatten)]
         of: Of,
     },
+    /// Load what calls will ask for, ahead of them
+    Warm(warm::Warm),
     /// Invalidate everything under a tag
     Bump {
         /// The tag
@@ -70,6 +74,7 @@ impl Cache {
         match self {
             Self::Kinds { settings } => kinds(&settings, output),
             Self::Stats(stats) => stats.run(output).await,
+            Self::Warm(warm) => warm.run(output).await,
             Self::Get { kind, of } => of.get(&kind, output).await,
             Self::Bump { tag, of, nats_url } => of.bump(&tag, nats_url.as_deref(), output).await,
         }

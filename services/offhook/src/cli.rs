@@ -69,7 +69,7 @@ enum Command {
     /// Contacts at the orgs' CRMs: what waits, what is refused, push again
     #[command(subcommand)]
     Crm(crm::Crm),
-    /// What is cached, how often it is found, and how to get rid of it
+    /// What is cached, how often it is found, how to have it ready and how to get rid of it
     #[command(subcommand)]
     Cache(cache::Cache),
     /// How the servers are, how full the streams, how far the workers

@@ -127,7 +127,8 @@ impl Dev {
             }),
             Service::MetricsWorker(metrics_worker::Config { servers: of_worker.clone() }),
             Service::InvalidateWorker(invalidate_worker::Config { servers: of_worker.clone(), cache: cache.clone() }),
-            Service::CrmWorker(crm_worker::Config { servers: of_worker, cache }),
+            Service::CrmWorker(crm_worker::Config { servers: of_worker.clone(), cache: cache.clone() }),
+            Service::RefreshWorker(refresh_worker::Config { orgs_snapshot: None, servers: of_worker, cache }),
             Service::Sandbox(sandbox::Config { listen: sandbox_listen }),
         ];
         let stop_admin = CancellationToken::new();
@@ -188,7 +189,7 @@ impl Dev {
             agent: "agent_demo".to_owned(),
         };
         output.line(
-            "\nA caller rings at Demo Dental, and Retell asks who it is. Nothing is cached; the vendors are simulated:",
+            "\nA caller rings at Demo Dental, and Retell asks who it is. Nothing of the caller is cached; the vendors are simulated:",
         );
         ring::Ring { line: line.clone(), show: true }.run(output).await?;
         output.line("\nThe caller rings again:");

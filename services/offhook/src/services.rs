@@ -22,6 +22,8 @@ pub(crate) enum Name {
     InvalidateWorker,
     /// The contacts of each org's CRM.
     CrmWorker,
+    /// The cache kept warm, and memories told.
+    RefreshWorker,
     /// The vendors, simulated.
     Sandbox,
 }
@@ -34,6 +36,7 @@ pub(crate) enum Service {
     MetricsWorker(metrics_worker::Config),
     InvalidateWorker(invalidate_worker::Config),
     CrmWorker(crm_worker::Config),
+    RefreshWorker(refresh_worker::Config),
     Sandbox(sandbox::Config),
 }
 
@@ -50,6 +53,7 @@ impl Service {
             Name::MetricsWorker => read().map(Self::MetricsWorker),
             Name::InvalidateWorker => read().map(Self::InvalidateWorker),
             Name::CrmWorker => read().map(Self::CrmWorker),
+            Name::RefreshWorker => read().map(Self::RefreshWorker),
             Name::Sandbox => read().map(Self::Sandbox),
         }
     }
@@ -62,6 +66,7 @@ impl Service {
             Self::MetricsWorker(config) => config.check(),
             Self::InvalidateWorker(config) => config.check(),
             Self::CrmWorker(config) => config.check(),
+            Self::RefreshWorker(config) => config.check(),
             Self::Sandbox(config) => config.check(),
         }
     }
@@ -74,6 +79,7 @@ impl Service {
             Self::MetricsWorker(_) => metrics_worker::NAME,
             Self::InvalidateWorker(_) => invalidate_worker::NAME,
             Self::CrmWorker(_) => crm_worker::NAME,
+            Self::RefreshWorker(_) => refresh_worker::NAME,
             Self::Sandbox(_) => sandbox::NAME,
         }
     }
@@ -86,6 +92,7 @@ impl Service {
             Self::MetricsWorker(config) => metrics_worker::run(config, runtime).await,
             Self::InvalidateWorker(config) => invalidate_worker::run(config, runtime).await,
             Self::CrmWorker(config) => crm_worker::run(config, runtime).await,
+            Self::RefreshWorker(config) => refresh_worker::run(config, runtime).await,
             Self::Sandbox(config) => sandbox::run(config, runtime).await,
         }
     }

@@ -19,11 +19,12 @@ const STREAMS: [&str; 4] = [
     include_str!("../../../nats/streams/KV_orgs.json"),
     include_str!("../../../nats/streams/OBJ_bodies.json"),
 ];
-const CONSUMERS: [&str; 4] = [
+const CONSUMERS: [&str; 5] = [
     include_str!("../../../nats/consumers/log-worker.json"),
     include_str!("../../../nats/consumers/metrics-worker.json"),
     include_str!("../../../nats/consumers/invalidate-worker.json"),
     include_str!("../../../nats/consumers/crm-worker.json"),
+    include_str!("../../../nats/consumers/refresh-worker.json"),
 ];
 
 /// The oldest server whose JetStream does what we rely on.

@@ -61,6 +61,11 @@ impl Directory {
         self.orgs.get(id)
     }
 
+    /// All orgs, in no order.
+    pub fn orgs(&self) -> impl Iterator<Item = &LiveOrg> {
+        self.orgs.values()
+    }
+
     pub(crate) fn new(orgs: &Orgs, vault: &Vault) -> Self {
         Self { orgs: orgs.iter().map(|(id, org)| (id.clone(), LiveOrg::new(org, vault))).collect() }
     }

@@ -21,6 +21,9 @@ const INVALIDATIONS: &str =
 /// How often a state changed, and how far it is pushed, is another matter in every run.
 const DESIRED: &str = "SELECT jsonb_build_array(org, phone, vendor, desired, version > 0) FROM offhook.crm_contacts ORDER BY org, phone, vendor";
 const NOTES: &str = "SELECT jsonb_build_array(org, vendor, source, call_id, phone) FROM offhook.crm_notes ORDER BY org, vendor, source, call_id";
+/// How far a memory is told depends on the vendor and on the time.
+const MEMORIES: &str =
+    "SELECT to_jsonb(m) FROM (SELECT org, source, call_id FROM offhook.memories) AS m ORDER BY org, source, call_id";
 const RECOUNT: &str = "WITH recount AS (
         SELECT org, branch, day, sum(calls) AS calls, sum(inbound) AS inbound, sum(outbound) AS outbound, sum(answered) AS answered,
             sum(not_connected) AS not_connected, sum(successful) AS successful, sum(transfers) AS transfers,
@@ -52,6 +55,11 @@ impl World {
     /// What crm-worker desires, without what differs from run to run.
     pub async fn crm_rows(&self) -> Value {
         json!({ "contacts": self.rows(DESIRED).await, "notes": self.rows(NOTES).await })
+    }
+
+    /// What refresh-worker has written, without what differs from run to run.
+    pub async fn refresh_rows(&self) -> Value {
+        json!({ "memories": self.rows(MEMORIES).await })
     }
 
     /// The rows of a query that selects one JSON value.

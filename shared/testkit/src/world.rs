@@ -240,10 +240,24 @@ impl World {
         Service::start(|runtime| invalidate_worker::run(invalidate_worker::Config { servers, cache }, runtime))
     }
 
+    /// Starts refresh-worker in this process.
+    #[must_use]
+    pub fn refresh_worker(&self) -> Service {
+        let (servers, cache) = (self.servers(), self.cache_settings());
+        let config = refresh_worker::Config { orgs_snapshot: None, servers, cache };
+        Service::start(|runtime| refresh_worker::run(config, runtime))
+    }
+
     /// Starts one of each worker in this process: the stream lets nothing go that one of them has still to do.
     #[must_use]
     pub fn workers(&self) -> Vec<Service> {
-        vec![self.log_worker(), self.metrics_worker(), self.invalidate_worker(), self.crm_worker()]
+        vec![
+            self.log_worker(),
+            self.metrics_worker(),
+            self.invalidate_worker(),
+            self.crm_worker(),
+            self.refresh_worker(),
+        ]
     }
 
     /// Starts crm-worker in this process.
