@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    aftermath,
     output::Output,
     private, ring,
     services::{Service, run_all},
@@ -196,7 +197,11 @@ impl Dev {
         ring::Ring { line: line.clone(), show: false }.run(output).await?;
         output.line("\nThe caller hangs up, and Retell tells us:");
         let (nats_url, database_url) = (Some(servers.nats_url.clone()), Some(servers.database_url.clone()));
-        simulate::Call { line, turns: 12, nats_url, database_url }.run(output).await
+        simulate::Call { line: line.clone(), turns: 12, nats_url, database_url }.run(output).await?;
+        let pool = postgres::connect(&servers.database_url, "offhook dev")?;
+        aftermath::show(&pool, &line.org, &line.from.parse()?, output).await?;
+        output.line("\nThe same caller, a moment later:");
+        ring::Ring { line, show: true }.run(output).await
     }
 }
 

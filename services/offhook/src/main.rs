@@ -1,5 +1,6 @@
 //! The `offhook` binary: every command, every service.
 
+mod aftermath;
 mod cache;
 mod cli;
 mod crm;

@@ -2,7 +2,11 @@
 //!
 //! What the vendor says there is not is absent; whatever else keeps it from answering is a failure, and never kept.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use cache::{Kind, Loaded};
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
@@ -85,7 +89,13 @@ pub(crate) async fn memory(
             vendors.mem0(account).search(&UserId::of(&account.org, &phone), QUERY, FACTS_MAX, by).await
         }
     };
-    found.map(|memory| Some(Memory { facts: memory.facts })).into()
+    // A vendor that was told a thing twice may say it twice; the agent would, too.
+    let distinct = |mut facts: Vec<String>| {
+        let mut told = HashSet::new();
+        facts.retain(|fact| told.insert(fact.clone()));
+        facts
+    };
+    found.map(|memory| Some(Memory { facts: distinct(memory.facts) })).into()
 }
 
 pub(crate) async fn appointments(
