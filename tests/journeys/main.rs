@@ -20,6 +20,7 @@ mod refusals;
 mod retention;
 mod rings;
 mod sources;
+mod story;
 mod tools;
 mod traces;
 
