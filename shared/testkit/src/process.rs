@@ -111,12 +111,21 @@ impl Process {
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the process runs")
+    }
+
     /// Sends a signal.
     ///
     /// # Panics
     /// When the process is gone.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).expect("the process runs");
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("the process runs");
         kill_process(pid, signal).expect("the process can be signalled");
     }
 
