@@ -18,6 +18,8 @@ pub enum AppointmentStatus {
     Cancelled,
     /// The host did not agree.
     Rejected,
+    /// Moved, at a vendor that keeps the moved one under a new id.
+    Rescheduled,
 }
 
 /// What one event says of an appointment. `None` means that the event does not say.
@@ -45,9 +47,11 @@ pub struct AppointmentFacts {
     pub title: Option<String>,
     /// The calendar, or sort of appointment, by the vendor's id.
     pub calendar: Option<String>,
+    /// The person, by the vendor's id.
+    pub attendee_id: Option<String>,
     /// The person's name.
     pub attendee_name: Option<String>,
-    /// The person's e-mail address, as the vendor wrote it.
+    /// The person's e-mail address.
     pub attendee_email: Option<String>,
     /// The person's number.
     pub attendee_phone: Option<PhoneNumber>,

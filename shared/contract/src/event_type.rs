@@ -105,6 +105,8 @@ event_types! {
     AppointmentNoShow = Appointment."no_show",
     /// Anything else about an appointment: asked for, turned down, paid.
     AppointmentChanged = Appointment."changed",
+    /// Written by log-worker after the appointment's row is committed.
+    AppointmentRecorded = Appointment."recorded",
     /// Written by refresh-worker once the memory vendor tells what it was told of a call.
     MemoryStored = Memory."stored",
     /// Written by invalidate-worker once no cache tells what was loaded before.

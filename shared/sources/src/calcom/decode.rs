@@ -6,7 +6,7 @@
 use contract::{AppointmentFacts, AppointmentStatus, EventType, PhoneNumber, Source};
 use serde::Deserialize;
 
-use crate::{Decoded, mend, naming::moment_of_text, text::Lenient};
+use crate::{Decoded, mend, naming::moment_of_text, person, text::Lenient};
 
 /// Decodes the body of an event of type `kind`.
 ///
@@ -108,8 +108,9 @@ impl Booking {
             previous_ends_at: time(self.reschedule_end_time),
             title: said(self.title),
             calendar: self.event_type_id.0.map(|id| id.to_string()),
-            attendee_name: said(attendee.name),
-            attendee_email: said(attendee.email),
+            attendee_id: None,
+            attendee_name: attendee.name.0.and_then(|name| person::name(&name)),
+            attendee_email: attendee.email.0.and_then(|email| person::email(&email)),
             attendee_phone: numbers.into_iter().flatten().find_map(|number| number.parse::<PhoneNumber>().ok()),
             attendee_time_zone: said(attendee.time_zone),
             location: said(self.location),
@@ -208,6 +209,7 @@ mod tests {
             previous_ends_at: time("2026-11-23T09:30:00Z"),
             title: text("Intro between Ana and Noor"),
             calendar: text("88"),
+            attendee_id: None,
             attendee_name: text("Noor Haddad"),
             attendee_email: text("noor@example.com"),
             attendee_phone: "+15005550006".parse().ok(),

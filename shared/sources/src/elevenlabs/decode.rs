@@ -7,7 +7,7 @@ use contract::{CallFacts, CallStatus, Direction, EventType};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Decoded, mend, money, naming::moment_of_s, text::Lenient};
+use crate::{Decoded, mend, money, naming::moment_of_s, person, text::Lenient};
 
 /// Failures that only a called side can cause: then it was we who dialled.
 const OF_THE_CALLED: [&str; 2] = ["busy", "no-answer"];
@@ -88,6 +88,20 @@ struct PhoneCall {
 struct Analysis {
     call_successful: Lenient<String>,
     transcript_summary: Lenient<String>,
+    data_collection_results: Lenient<Heard>,
+}
+
+/// What an agent may be asked to find out about the person; the field's names are ours, the agent's configuration has them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Heard {
+    customer_name: Lenient<Found>,
+    customer_email: Lenient<Found>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    value: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -106,6 +120,7 @@ impl Conversation {
     fn facts(self) -> CallFacts {
         let metadata = self.metadata.0.unwrap_or_default();
         let analysis = self.analysis.0.unwrap_or_default();
+        let heard = analysis.data_collection_results.0.unwrap_or_default();
         let turns: Vec<Turn> = self.transcript.0.unwrap_or_default().into_iter().filter_map(|turn| turn.0).collect();
         let (transferred, transfer_destination) = transfer(&turns);
         let variables = self.conversation_initiation_client_data.0.and_then(|data| data.dynamic_variables.0);
@@ -125,6 +140,8 @@ impl Conversation {
             transferred,
             transfer_destination,
             answer_id: variables.and_then(|variables| variables.offhook_id.0),
+            contact_name: heard.customer_name.0.and_then(|found| person::name(&found.value)),
+            contact_email: heard.customer_email.0.and_then(|found| person::email(&found.value)),
             ..phone_call.map(PhoneCall::facts).unwrap_or_default()
         }
     }

@@ -30,6 +30,8 @@ fn understood(parsed: &Body, body: &[u8], sent_at: Timestamp) -> Result<Name, St
         }
         _ => (None, None),
     };
+    // What is deleted tells when it was last changed before.
+    let changed_at = changed_at.filter(|_| !event.ends_with("Delete"));
     if kind != EventType::OtherUnknown {
         // Whose it is, is told by nothing else: the key is HighLevel's, not the org's.
         parsed.text("locationId").ok_or_else(|| format!("{event} names no locationId"))?;
@@ -100,6 +102,8 @@ mod tests {
         let name = named(body);
         assert_eq!((name.kind, name.subject.as_deref()), (EventType::AppointmentChanged, Some("apt1")));
         assert_eq!(name.time.to_rfc3339(), "2026-11-20T09:05:00+00:00");
+        let deleted = named(&body.replace("AppointmentCreate", "AppointmentDelete"));
+        assert_eq!((deleted.kind, deleted.time), (EventType::AppointmentChanged, sent_at()));
         for event in ["INSTALL", "UNINSTALL", "OpportunityCreate"] {
             let name = named(&format!(r#"{{"type":"{event}","webhookId":"w3"}}"#));
             assert_eq!((name.kind, name.subject, name.fault), (EventType::OtherUnknown, None, None), "{event}");

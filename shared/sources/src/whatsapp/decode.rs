@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use self::content::{Content, Context};
 use super::jid;
-use crate::{Decoded, mend, naming::moment_of_s, text::Lenient};
+use crate::{Decoded, mend, naming::moment_of_s, person, text::Lenient};
 
 mod content;
 
@@ -107,7 +107,7 @@ impl Message {
             direction: ours.map(|ours| if ours { Direction::Outbound } else { Direction::Inbound }),
             contact_phone: person,
             // Beside our own messages stands our own name.
-            contact_name: self.push_name.0.filter(|name| ours == Some(false) && !name.trim().is_empty()),
+            contact_name: self.push_name.0.filter(|_| ours == Some(false)).and_then(|name| person::name(&name)),
             author_phone: author,
             reply_to: content.reply_to.or(context.stanza_id.0),
             sent_at: self.message_timestamp.0.and_then(Stamp::moment),

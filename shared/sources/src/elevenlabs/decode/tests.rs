@@ -15,7 +15,9 @@ const DONE: &str = r#"{"type":"post_call_transcription","event_timestamp":179500
     "metadata":{"start_time_unix_secs":1795000070,"call_duration_secs":61,"cost":410,"cost_fiat":0.142,"termination_reason":"",
         "phone_call":{"type":"twilio","direction":"inbound","phone_number_id":"pn_3","agent_number":"+15005550001",
             "external_number":"+15005550006","stream_sid":"MZ01","call_sid":"CA6b"}},
-    "analysis":{"call_successful":"success","transcript_summary":"Visit moved.","evaluation_criteria_results":{}},
+    "analysis":{"call_successful":"success","transcript_summary":"Visit moved.","evaluation_criteria_results":{},"data_collection_results":{
+        "customer_name":{"data_collection_id":"customer_name","value":" Noor Haddad ","rationale":"said so"},
+        "customer_email":{"data_collection_id":"customer_email","value":"noor@example.com"}}},
     "conversation_initiation_client_data":{"dynamic_variables":{"customer_name":"Noor","offhook_id":"answer_1","n":2}}}}"#;
 
 fn facts(kind: EventType, body: &str) -> CallFacts {
@@ -37,13 +39,15 @@ fn a_like_call_of_retell_says_the_same() {
             "start_timestamp":1795000070000,"duration_ms":61000,
             "transcript":"Agent: Hi Noor!\nUser: Please move my visit.\nAgent: Done.\n",
             "metadata":{{"offhook_id":"answer_1"}},"call_cost":{{"combined_cost":14.2}},
-            "call_analysis":{{"call_summary":"Visit moved.","call_successful":true}}}}}}"#
+            "call_analysis":{{"call_summary":"Visit moved.","call_successful":true,
+                "custom_analysis_data":{{"customer_name":"Noor Haddad","customer_email":"noor@example.com"}}}}}}}}"#
         );
         let Decoded::Call(theirs) = retell::decode(EventType::CallAnalyzed, retell.as_bytes()).unwrap() else {
             panic!("Retell tells of a call");
         };
         assert_eq!(ours, *theirs);
         assert_eq!(ours.contact_phone().unwrap().as_str(), "+15005550006");
+        assert_eq!(ours.contact_name.as_deref(), Some("Noor Haddad"));
         assert_eq!(ours.our_number(), Some("+15005550001"));
     }
 }
@@ -51,7 +55,8 @@ fn a_like_call_of_retell_says_the_same() {
 #[test]
 fn what_the_provider_does_not_say_is_not_made_up() {
     let bare = r#"{"data":{"conversation_id":"c","status":"done","transcript":[],"metadata":{"start_time_unix_secs":0},
-        "analysis":{"call_successful":"unknown","transcript_summary":""}}}"#;
+        "analysis":{"call_successful":"unknown","transcript_summary":"",
+            "data_collection_results":{"customer_name":{"value":null},"customer_email":{"value":"none"}}}}}"#;
     let expected = CallFacts { status: Some(CallStatus::Ended), ..CallFacts::default() };
     assert_eq!(facts(EventType::CallAnalyzed, bare), expected);
     let astray = r#"{"data":{"agent_id":7,"transcript":[1,{"role":"agent"},{"role":"tool","message":"x"},{"message":"y"}],
