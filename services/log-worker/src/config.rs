@@ -10,7 +10,7 @@ pub const ARCHIVE_DAYS: u16 = 396;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "offhook-log-worker", version, about = "Writes events, calls and contacts to Postgres")]
 pub struct Config {
-    /// Days for which the archive of events is kept; calls and contacts stay
+    /// Days for which the archive of events is kept; what they say stays
     #[arg(long, env = "OFFHOOK_ARCHIVE_DAYS", default_value_t = ARCHIVE_DAYS, value_parser = clap::value_parser!(u16).range(1..))]
     pub archive_days: u16,
     #[command(flatten)]

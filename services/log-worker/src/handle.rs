@@ -1,25 +1,15 @@
 //! The verb: record a batch of events, then say that it is recorded.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 
 use bus::{BodyError, Bus, Event, Outcome};
-use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
-use contract::{CallFacts, ContactFacts, Envelope, EventType, Source, Timestamp};
-use serde_json::{Value, json};
-use sources::{Decoded, rank};
+use contract::{Envelope, Source, Timestamp};
 use sqlx::PgPool;
 use tracing::Instrument as _;
 use worker::Verb;
 
-use crate::{
-    NAME,
-    merge::Stamp,
-    store::{
-        self, Recorded,
-        contacts::{Person, Said},
-    },
-};
+use crate::{NAME, record::Record, recorded::Recorded, store};
 
 /// The worker as the bus sees it.
 pub struct LogWorker {
@@ -30,17 +20,6 @@ pub struct LogWorker {
 
 /// A body that nobody refers to after so long never will be: no source sends again for longer.
 const ORPHANED_AFTER: TimeDelta = TimeDelta::days(1);
-
-/// How much a name counts that was heard on a call, and one that stands in the CRM: nobody types in what they did not check.
-const HEARD: u8 = 1;
-const TYPED_IN: u8 = 2;
-
-/// One event, decoded: what will be archived, and what it says of a call and of a contact, if it does.
-pub(crate) struct Record<'a> {
-    pub(crate) event: &'a Event,
-    pub(crate) call: Option<(String, Stamp, Box<CallFacts>)>,
-    pub(crate) contact: Option<Said>,
-}
 
 impl LogWorker {
     /// A worker on this database and broker that keeps the archive for so many days.
@@ -143,61 +122,5 @@ impl Verb for LogWorker {
             tracing::warn!(error, "bodies that no event refers to are not all deleted");
         }
         store::retire_events(&self.pool, self.archive_days).await
-    }
-}
-
-impl<'a> Record<'a> {
-    /// What can't be decoded is recorded as an event and nothing more; a better decoder can be run over the archive.
-    fn decode(event: &'a Event, body: &[u8]) -> Self {
-        let Envelope { kind, subject, source, .. } = &event.envelope;
-        let mut record = Self { event, call: None, contact: None };
-        match sources::decode(*source, *kind, body) {
-            Ok(Decoded::Call(facts)) => record.hear(subject.as_deref(), facts),
-            Ok(Decoded::Contact(facts)) => record.look_up(facts),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(event.id = event.envelope.id, %error, "archived without being understood"),
-        }
-        record
-    }
-
-    /// What an event of a call says of it, and of the person.
-    fn hear(&mut self, call_id: Option<&str>, facts: Box<CallFacts>) {
-        let Some(call_id) = call_id else { return };
-        let person = Person { name: facts.contact_name.clone(), email: facts.contact_email.clone() };
-        // The number that this event names: another one of the same call may yet turn out to be the wrong one.
-        let phone = facts.contact_phone().filter(|_| person != Person::default());
-        self.contact = phone.map(|phone| Said { phone, stamp: self.stamp(HEARD), person });
-        self.call = Some((call_id.replace('\0', ""), self.stamp(rank(self.event.envelope.kind)), facts));
-    }
-
-    /// What the CRM says of a contact. What it says of one that it deletes is no news of their name.
-    fn look_up(&mut self, facts: ContactFacts) {
-        let ContactFacts { phone: Some(phone), name, email, deleted, .. } = facts else { return };
-        let person = if deleted { Person::default() } else { Person { name, email } };
-        self.contact = Some(Said { phone, stamp: self.stamp(TYPED_IN), person });
-    }
-
-    fn stamp(&self, rank: u8) -> Stamp {
-        Stamp(rank, self.event.envelope.time.timestamp_millis(), self.event.key.as_uuid())
-    }
-}
-
-impl Recorded {
-    fn follow_ups(&self) -> Vec<(EventType, String, Bytes)> {
-        let follow_up = |kind, subject: &str, body: Value| (kind, subject.to_owned(), Bytes::from(body.to_string()));
-        match self {
-            Self::Archived => Vec::new(),
-            Self::Contact { phone } => {
-                vec![follow_up(EventType::ContactRecorded, phone, json!({ "contact_phone": phone }))]
-            }
-            Self::Call { source, call_id, branch, contact_phone, others } => {
-                let body = |contact_phone: Option<&String>| json!({ "source": source, "call_id": call_id, "branch": branch, "contact_phone": contact_phone });
-                let call = follow_up(EventType::CallRecorded, call_id, body(contact_phone.as_ref()));
-                let contacts: BTreeSet<&String> = contact_phone.iter().chain(others).collect();
-                let contacts = contacts.into_iter();
-                let contacts = contacts.map(|phone| follow_up(EventType::ContactRecorded, phone, body(Some(phone))));
-                std::iter::once(call).chain(contacts).collect()
-            }
-        }
     }
 }

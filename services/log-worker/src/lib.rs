@@ -1,9 +1,9 @@
 //! **log-worker**: what happened, in rows.
 //!
 //! - *Consumes* every event of the providers and of the CRM, in any order, more than once.
-//! - *Owns* `events`, `calls`, `contacts`, and its rows of `inbox` and `positions`.
-//! - *Emits* `call.recorded` and `contact.recorded` after its commit and before its acknowledgement; the latter also for the
-//!   contact that a call was counted for before.
+//! - *Owns* `events`, `calls`, `contacts`, `appointments`, `conversations`, `messages`, and its rows of `inbox` and `positions`.
+//! - *Emits* `call.recorded`, `contact.recorded` and `appointment.recorded` after its commit and before its acknowledgement; also
+//!   for the contact that a call was counted for before, and for the appointment that a moved one was before.
 //! - *Calls* nothing but Postgres and the broker.
 //! - *Limits*: 100 events in a batch, 2 batches at a time, 15 s for a statement; keeps the archive 396 days unless told otherwise.
 //! - *Refuses* (as dead letters) events that Postgres will never take; what it can't decode it archives raw.
@@ -11,6 +11,8 @@
 mod config;
 mod handle;
 mod merge;
+mod record;
+mod recorded;
 mod store;
 
 use runtime::Runtime;

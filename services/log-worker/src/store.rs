@@ -1,9 +1,13 @@
 //! log-worker's SQL: one transaction per batch, one statement per step, every step in key order.
 //!
-//! The order of steps is the same in every process (inbox, events, calls, contacts), so that two workers with the same
+//! The order of steps is the same in every process (inbox, events, calls, appointments, messages, conversations,
+//! contacts), so that two workers with the same
 //! calls in hand wait for each other and never deadlock.
 
+pub(crate) mod appointments;
 pub(crate) mod contacts;
+mod conversations;
+pub(crate) mod messages;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,35 +16,17 @@ use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
 use uuid::Uuid;
 
-use self::contacts::ContactKey;
-use crate::{NAME, handle::Record, merge::Merge};
+use self::{appointments::Appointments, contacts::ContactKey};
+use crate::{NAME, merge::Merge, record::Record, recorded::Recorded};
 
 /// Of the projection: raise it to have every event applied anew.
 const VERSION: i16 = 1;
 
-/// The branch of a call that came through none of our addresses.
+/// The branch of what came through none of our addresses.
 const UNASSIGNED: &str = "unassigned";
 
 /// Numbers that a call had before; a call has one, or a mistaken one and a right one.
 const FORMER_PHONES_MAX: usize = 8;
-
-/// What became of one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Recorded {
-    /// The event is archived; it speaks of nothing that has a row.
-    Archived,
-    /// The event is in this call's row.
-    Call {
-        source: String,
-        call_id: String,
-        branch: String,
-        contact_phone: Option<String>,
-        /// Further contacts that may have changed with it.
-        others: Vec<String>,
-    },
-    /// The event is in this contact's row.
-    Contact { phone: String },
-}
 
 /// A call's key within the database: org, source, call id.
 type CallKey = (String, String, String);
@@ -56,7 +42,7 @@ struct Call {
     former_phones: Vec<String>,
 }
 
-/// Archives the events and merges them into calls and contacts; all of it or nothing.
+/// Archives the events and merges them into what they speak of; all of it or nothing.
 ///
 /// # Errors
 /// The statement's; see `postgres::is_data_fault`.
@@ -73,9 +59,11 @@ pub(crate) async fn record(pool: &PgPool, records: &[Record<'_>]) -> sqlx::Resul
     let branches = branches(&mut tx, &touched, &calls).await?;
     let of_calls = derive(&mut calls, &touched, &branches);
     write_calls(&mut tx, &touched, &calls).await?;
+    let appointments = appointments::write(&mut tx, records, &fresh).await?;
+    messages::write(&mut tx, &fresh).await?;
     contacts::write(&mut tx, of_calls, &fresh).await?;
     tx.commit().await?;
-    Ok(records.iter().map(|record| recorded(record, &calls)).collect())
+    Ok(records.iter().map(|record| recorded(record, &calls, &appointments)).collect())
 }
 
 /// Deletes events that were received before so many days; returns how many.
@@ -110,8 +98,11 @@ fn call_key(record: &Record<'_>) -> Option<CallKey> {
     record.call.as_ref().map(|(call_id, ..)| (envelope.org.to_string(), envelope.source.to_string(), call_id.clone()))
 }
 
-fn recorded(record: &Record<'_>, calls: &BTreeMap<CallKey, Call>) -> Recorded {
+fn recorded(record: &Record<'_>, calls: &BTreeMap<CallKey, Call>, appointments: &Appointments) -> Recorded {
     let named = record.contact.as_ref().map(|said| said.phone.to_string());
+    if record.appointment.is_some() {
+        return Recorded::Appointments { standing: appointments::standing(record, appointments), contact: named };
+    }
     match (call_key(record).and_then(|key| calls.get_key_value(&key)), named) {
         (Some(((_, source, call_id), call)), named) => Recorded::Call {
             source: source.clone(),
@@ -244,7 +235,7 @@ impl Call {
     }
 }
 
-/// The branch of each of our addresses that the calls came through, removed channels included.
+/// The branch of each of our addresses that the calls came through.
 async fn branches(
     tx: &mut PgConnection,
     touched: &BTreeSet<CallKey>,
@@ -254,7 +245,12 @@ async fn branches(
         .iter()
         .flat_map(|key| calls[key].addresses().map(|(kind, address)| (key.0.clone(), kind.to_owned(), address)))
         .collect();
-    let (orgs, kinds, addresses) = columns(&wanted);
+    addressed(tx, &wanted).await
+}
+
+/// The branch of each of these addresses of ours: org, kind, address. Removed channels are included.
+async fn addressed(tx: &mut PgConnection, wanted: &BTreeSet<CallKey>) -> sqlx::Result<HashMap<CallKey, String>> {
+    let (orgs, kinds, addresses) = columns(wanted);
     let select = sqlx::query_as::<_, (String, String, String, String)>(
         "SELECT org, kind, address, branch FROM offhook.channels
          WHERE (org, kind, address) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",

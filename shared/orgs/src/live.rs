@@ -54,12 +54,23 @@ impl Live {
     /// Loads the snapshot, if there is one, then follows the bucket in the background until `shutdown`. Needs no broker to
     /// start: it connects to the bucket when it can. Without a snapshot path nothing is kept on disk.
     pub async fn start(bus: Bus, snapshot: Option<PathBuf>, shutdown: CancellationToken) -> Self {
+        Self::follow(bus, snapshot, true, shutdown).await
+    }
+
+    /// Like [`Live::start`] without a snapshot, for whoever neither verifies nor calls anybody: it reads no secret, and all of
+    /// them look unreadable.
+    pub async fn without_secrets(bus: Bus, shutdown: CancellationToken) -> Self {
+        Self::follow(bus, None, false, shutdown).await
+    }
+
+    async fn follow(bus: Bus, snapshot: Option<PathBuf>, secrets: bool, shutdown: CancellationToken) -> Self {
         let path = snapshot.clone();
         let loaded = spawn_blocking(move || path.as_deref().and_then(snapshot::load)).await.unwrap_or_default();
         let known = Known { orgs: loaded, current: false };
         let (sender, receiver) = watch::channel(known);
         let live = Self(Arc::default());
         let mut publisher = Publisher::new(live.0.clone(), receiver.clone());
+        publisher.secrets = secrets;
         publisher.publish().await;
         tokio::spawn(async move {
             let keeping = async {
@@ -94,13 +105,15 @@ struct Publisher {
     known: watch::Receiver<Known>,
     /// Locked on blocking threads only, by one reading at a time.
     vault: Arc<Mutex<Vault>>,
+    /// Whether secrets are read at all.
+    secrets: bool,
     /// The orgs of the directory in place.
     published: Option<Orgs>,
 }
 
 impl Publisher {
     fn new(shared: Arc<Shared>, known: watch::Receiver<Known>) -> Self {
-        Self { shared, known, vault: Arc::default(), published: None }
+        Self { shared, known, vault: Arc::default(), secrets: true, published: None }
     }
 
     /// Publishes on every change and reads the files again between them. Ends with the sender of what is known.
@@ -121,10 +134,10 @@ impl Publisher {
         let Known { orgs, current } = self.known.borrow_and_update().clone();
         if let Some(orgs) = orgs {
             let moved = self.published.as_ref().is_none_or(|published| !Arc::ptr_eq(published, &orgs));
-            let (vault, set) = (self.vault.clone(), orgs.clone());
+            let (vault, secrets, set) = (self.vault.clone(), self.secrets, orgs.clone());
             let made = spawn_blocking(move || {
                 let mut vault = vault.lock().unwrap_or_else(PoisonError::into_inner);
-                if moved {
+                if moved && secrets {
                     vault.want(set.values().flat_map(|org| references(org)));
                 }
                 (vault.read() || moved).then(|| Directory::new(&set, &vault))
@@ -255,5 +268,15 @@ mod tests {
         }
         assert!(live.directory().unwrap().org(&"demo".parse().unwrap()).unwrap().vendor("mem0").is_none());
         drop(sender);
+    }
+
+    #[tokio::test]
+    async fn whoever_needs_no_secret_reads_none() {
+        let (_sender, receiver) = watch::channel(Known { orgs: Some(demo(&["env:PATH".to_owned()])), current: true });
+        let live = Live(Arc::default());
+        let mut publisher = Publisher::new(live.0.clone(), receiver);
+        publisher.secrets = false;
+        publisher.publish().await;
+        assert_eq!(secrets(&live), ["unreadable"]);
     }
 }

@@ -42,6 +42,7 @@ struct Branches<'a> {
     time_zone: Vec<&'a str>,
     hours: Vec<Json<&'a BTreeMap<Day, Vec<Opening>>>>,
     exceptions: Vec<Json<&'a BTreeMap<NaiveDate, Vec<Opening>>>>,
+    calendar: Vec<Option<String>>,
 }
 
 impl<'a> Branches<'a> {
@@ -53,6 +54,7 @@ impl<'a> Branches<'a> {
             columns.time_zone.push(branch.time_zone.name());
             columns.hours.push(Json(&branch.hours));
             columns.exceptions.push(Json(&branch.exceptions));
+            columns.calendar.push(branch.calendar.as_ref().map(ToString::to_string));
         }
         columns
     }
@@ -138,18 +140,19 @@ async fn put_orgs(connection: &mut PgConnection, orgs: &[Org]) -> sqlx::Result<(
 
 async fn put_branches(connection: &mut PgConnection, branches: &Branches<'_>) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO offhook.branches AS old (org, branch, time_zone, hours, exceptions)
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[])
+        "INSERT INTO offhook.branches AS old (org, branch, time_zone, hours, exceptions, calendar)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[])
          ON CONFLICT (org, branch) DO UPDATE SET time_zone = excluded.time_zone, hours = excluded.hours,
-             exceptions = excluded.exceptions, removed_at = NULL, updated_at = now()
+             exceptions = excluded.exceptions, calendar = excluded.calendar, removed_at = NULL, updated_at = now()
          WHERE (old.time_zone, old.hours, old.exceptions) <> (excluded.time_zone, excluded.hours, excluded.exceptions)
-             OR old.removed_at IS NOT NULL",
+             OR old.calendar IS DISTINCT FROM excluded.calendar OR old.removed_at IS NOT NULL",
     )
     .bind(&branches.org)
     .bind(&branches.branch)
     .bind(&branches.time_zone)
     .bind(&branches.hours)
     .bind(&branches.exceptions)
+    .bind(&branches.calendar)
     .execute(connection)
     .await?;
     Ok(())

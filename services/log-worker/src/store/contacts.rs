@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, Row as _, types::Json};
 
 use crate::{
-    handle::Record,
     merge::{Merge, Stamp},
+    record::Record,
 };
 
 /// A contact's key within the database: org, phone.
@@ -20,6 +20,8 @@ pub(crate) struct Said {
     pub(crate) phone: PhoneNumber,
     pub(crate) stamp: Stamp,
     pub(crate) person: Person,
+    /// Whether it makes them a contact, even if it names them not.
+    pub(crate) met: bool,
 }
 
 /// What a contact is called; the fields are columns.
@@ -30,9 +32,9 @@ pub(crate) struct Person {
 }
 
 impl Said {
-    /// Whether it says what the contact is called.
-    fn names(&self) -> bool {
-        self.person != Person::default()
+    /// Whether it says what the contact is called, or that there is one.
+    fn is_news(&self) -> bool {
+        self.met || self.person != Person::default()
     }
 }
 
@@ -44,7 +46,7 @@ pub(crate) async fn write(
 ) -> sqlx::Result<()> {
     let said = |record: &&Record<'_>| {
         let org = record.event.envelope.org.to_string();
-        record.contact.as_ref().filter(|said| said.names()).map(|said| (org, said.phone.to_string()))
+        record.contact.as_ref().filter(|said| said.is_news()).map(|said| (org, said.phone.to_string()))
     };
     let mut contacts = of_calls;
     contacts.extend(fresh.iter().filter_map(said));
