@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bus::{Bus, Event, Outcome};
 use cache::{Cache, Tag};
+use orgs::Live;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -19,14 +20,15 @@ pub struct InvalidateWorker {
     pub(crate) pool: PgPool,
     pub(crate) bus: Bus,
     pub(crate) cache: Cache,
+    orgs: Live,
     pub(crate) noted: Notify,
 }
 
 impl InvalidateWorker {
-    /// A worker on this database, broker and cache.
+    /// A worker on this database, broker and cache, for these orgs.
     #[must_use]
-    pub fn new(pool: PgPool, bus: Bus, cache: Cache) -> Self {
-        Self { pool, bus, cache, noted: Notify::new() }
+    pub fn new(pool: PgPool, bus: Bus, cache: Cache, orgs: Live) -> Self {
+        Self { pool, bus, cache, orgs, noted: Notify::new() }
     }
 }
 
@@ -34,7 +36,9 @@ impl Verb for InvalidateWorker {
     const NAME: &'static str = "invalidate-worker";
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
-        let asked: Vec<Result<Vec<(Tag, Origin)>, String>> = events.iter().map(tags::of).collect();
+        let directory = self.orgs.directory();
+        let of = |event| tags::of(event, directory.as_deref());
+        let asked: Vec<Result<Vec<(Tag, Origin)>, Outcome>> = events.iter().map(of).collect();
         let mut wanted = BTreeMap::new();
         for (event, tags) in events.iter().zip(&asked) {
             for (tag, origin) in tags.iter().flatten() {
@@ -50,7 +54,7 @@ impl Verb for InvalidateWorker {
             Err(error) => Outcome::Retry(error.to_string()),
         };
         self.noted.notify_one();
-        asked.into_iter().map(|tags| tags.map_or_else(Outcome::Reject, |_| outcome.clone())).collect()
+        asked.into_iter().map(|tags| tags.map_or_else(|refused| refused, |_| outcome.clone())).collect()
     }
 
     async fn attend(&self, shutdown: &CancellationToken) {

@@ -1,6 +1,7 @@
 //! **invalidate-worker**: nothing old is told to a caller.
 //!
-//! - *Consumes* what says that something has changed: `contact.recorded`, `memory.stored`.
+//! - *Consumes* what says that something has changed: `contact.recorded`, `appointment.recorded`,
+//!   `memory.stored`.
 //! - *Owns* `invalidations`, and its row of `positions`.
 //! - *Emits* `cache.bumped`, one per tag, once no cache tells what was loaded before; also as a broadcast, at once.
 //! - *Calls* Postgres, Redis and the broker.
@@ -16,6 +17,7 @@ mod store;
 mod tags;
 
 use anyhow::Context as _;
+use orgs::Live;
 use runtime::Runtime;
 use worker::Verb as _;
 
@@ -33,7 +35,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let shutdown = runtime.shutdown.clone();
     worker::run(config.servers, runtime, async |pool, bus| {
         let cache = context::open(&config.cache, &pool, &bus, &shutdown).context("REDIS_URL")?;
-        Ok(InvalidateWorker::new(pool, bus, cache))
+        let orgs = Live::without_secrets(bus.clone(), shutdown.clone()).await;
+        Ok(InvalidateWorker::new(pool, bus, cache, orgs))
     })
     .await
 }
