@@ -69,7 +69,7 @@ async fn rename_all(world: &World, name: &str) {
 }
 
 /// Until nothing is left to invalidate.
-async fn worked_off(world: &World) {
+pub(crate) async fn worked_off(world: &World) {
     let left = "SELECT to_jsonb(i) FROM offhook.invalidations AS i WHERE due_at IS NOT NULL";
     until("nothing is due", async || world.rows(left).await.is_empty().then_some(())).await;
 }

@@ -1,15 +1,19 @@
 //! Journeys: what crosses services, from a signed delivery to a row, with real servers and through every outage.
 
+mod appointments;
 mod broker;
 mod cache;
 mod calls;
 mod command_line;
 mod conformance;
+mod five_times;
 mod hubspot;
 mod invalidation;
 mod large_bodies;
+mod messages;
 mod metrics;
 mod names;
+mod office;
 mod one_event;
 mod orgs_live;
 mod outages;

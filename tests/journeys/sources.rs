@@ -35,7 +35,7 @@ async fn world() -> (World, Service, String) {
 }
 
 /// Posts a body with these headers.
-async fn post(url: &str, path: &str, headers: &[(&'static str, String)], body: &str) -> Response {
+pub(crate) async fn post(url: &str, path: &str, headers: &[(&'static str, String)], body: &str) -> Response {
     let request = Client::new().post(format!("{url}/v1/{path}")).header("content-type", "application/json");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     request.body(body.to_owned()).send().await.expect("ingress answers")

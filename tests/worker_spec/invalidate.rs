@@ -1,4 +1,4 @@
-//! What invalidate-worker is fed with: contacts and memories that have changed, each of a person of its own.
+//! What invalidate-worker is fed with: contacts, appointments and memories that have changed, each of a person of its own.
 
 use contract::{EventType, Source};
 use serde_json::json;
@@ -18,9 +18,14 @@ pub(crate) fn poison() -> (Step, &'static str) {
 }
 
 fn step(nth: usize, phone: &str) -> Step {
-    let (source, kind) = match nth % 3 {
-        0 => (Source::REFRESH_WORKER, EventType::MemoryStored),
-        _ => (Source::LOG_WORKER, EventType::ContactRecorded),
+    let (source, kind, body) = match nth % 4 {
+        1 => (Source::REFRESH_WORKER, EventType::MemoryStored, json!({})),
+        2 => {
+            let body =
+                json!({ "vendor": "calcom", "id": phone, "contact_phone": phone, "starts": ["2026-12-01T09:00:00Z"] });
+            (Source::LOG_WORKER, EventType::AppointmentRecorded, body)
+        }
+        _ => (Source::LOG_WORKER, EventType::ContactRecorded, json!({})),
     };
-    Step { before: String::new(), input: Input::follow_up(source, kind, phone, phone, &json!({})) }
+    Step { before: String::new(), input: Input::follow_up(source, kind, phone, phone, &body) }
 }

@@ -14,14 +14,16 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
-use testkit::{Input, World, differences, story, until};
+use testkit::{Input, World, booking, chat, differences, story, until};
 use tokio::runtime::Runtime;
 use worker::Verb;
 
 const SEED: [u8; 32] = *b"offhook, any multiset, any order";
 const CASES: u32 = 24;
 const CALLS: usize = 6;
-const EVENTS: usize = CALLS * 3;
+const BOOKINGS: usize = 4;
+const CHATS: usize = 4;
+const EVENTS: usize = (CALLS + BOOKINGS + CHATS) * 3;
 const RECORDED: &str = "events.*.call.recorded.log-worker";
 
 /// What happens at the first delivery of a batch.
@@ -46,7 +48,7 @@ fn case() -> impl Strategy<Value = Case> {
         Just(First::DiesAfterTheCommit),
         (0..20u64).prop_map(First::CutOffAfter)
     ];
-    (vec((0..EVENTS, 0..3u8), 1..40), 1..8usize, vec(first, 5)).prop_map(|(deliveries, together, firsts)| Case {
+    (vec((0..EVENTS, 0..3u8), 1..70), 1..8usize, vec(first, 5)).prop_map(|(deliveries, together, firsts)| Case {
         deliveries,
         together,
         firsts,
@@ -74,7 +76,7 @@ impl Pair {
     /// Empties all tables.
     async fn clear(&self) {
         self.world
-            .sql("TRUNCATE offhook.inbox, offhook.events, offhook.calls, offhook.contacts, offhook.call_contributions, offhook.daily_metrics")
+            .sql("TRUNCATE offhook.inbox, offhook.events, offhook.calls, offhook.contacts, offhook.appointments, offhook.conversations, offhook.messages, offhook.call_contributions, offhook.daily_metrics")
             .await;
     }
 
@@ -159,7 +161,11 @@ fn any_multiset_and_order_split_over_two_of_each_leaves_the_same_rows() {
         nth.set(nth.get() + 1);
         // Ids of their own, since the broker remembers the follow-ups of the last case.
         let prefix = format!("call_{}", nth.get());
-        let events: Vec<Event> = (0..CALLS).flat_map(|nth| story(&prefix, nth)).map(|input| input.event()).collect();
+        let calls = (0..CALLS).flat_map(|nth| story(&prefix, nth));
+        // One of each sort.
+        let bookings = (3..3 + BOOKINGS).flat_map(|nth| booking(&prefix, nth));
+        let chats = (0..CHATS).flat_map(|nth| chat(&prefix, nth));
+        let events: Vec<Event> = calls.chain(bookings).chain(chats).map(|input| input.event()).collect();
         let once: Vec<Event> = (0..EVENTS)
             .filter(|nth| case.deliveries.iter().any(|(event, _)| event == nth))
             .map(|nth| events[nth].clone())

@@ -1,7 +1,7 @@
 //! Every worker, one entry each; the house rule `spec` misses none.
 
 use serde_json::json;
-use testkit::{Input, World, story};
+use testkit::{Input, World, booking, chat, story};
 
 use crate::{
     crm, invalidate, metrics, refresh,
@@ -82,7 +82,11 @@ pub(crate) static WORKERS: &[Worker] = &[
 ];
 
 fn log_steps(count: usize) -> Vec<Step> {
-    (0..).flat_map(|nth| story("call", nth).into_iter().chain(change(nth))).take(count).map(step).collect()
+    let told = |nth| {
+        let calls = story("call", nth).into_iter().chain(change(nth));
+        calls.chain(booking("visit", nth)).chain(chat("message", nth))
+    };
+    (0..).flat_map(told).take(count).map(step).collect()
 }
 
 /// Now and then the CRM changes the name or the address of one of the callers.

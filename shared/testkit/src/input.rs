@@ -5,7 +5,7 @@ use bus::Event;
 use bytes::Bytes;
 use chrono::Utc;
 use contract::{Envelope, EventType, OrgId, Source, Timestamp};
-use sources::{Name, highlevel, retell};
+use sources::{Name, calcom, highlevel, retell, whatsapp};
 use uuid::Uuid;
 
 use crate::{World, until};
@@ -33,6 +33,20 @@ impl Input {
     #[must_use]
     pub fn highlevel(body: impl Into<Bytes>) -> Self {
         Self::named(Source::HIGHLEVEL, body.into(), highlevel::name)
+    }
+
+    /// What ingress makes of a Cal.com body for org `demo`.
+    #[must_use]
+    pub fn calcom(body: impl Into<Bytes>) -> Self {
+        Self::named(Source::CALCOM, body.into(), calcom::name)
+    }
+
+    /// What ingress makes of a body of Evolution API for org `demo` and this instance.
+    #[must_use]
+    pub fn whatsapp(instance: &str, body: impl Into<Bytes>) -> Self {
+        let mut input = Self::named(Source::WHATSAPP, body.into(), whatsapp::name);
+        instance.clone_into(&mut input.envelope.channel);
+        input
     }
 
     /// What a worker of ours publishes after its commit, for org `demo`.

@@ -22,6 +22,6 @@ pub use process::Process;
 pub use question::{Answer, Question};
 pub use sandbox::Sandbox;
 pub use service::Service;
-pub use story::story;
+pub use story::{booking, chat, story};
 pub use wait::{LIMIT, until};
 pub use world::{World, WorldOptions};

@@ -10,8 +10,16 @@ const INBOX: &str =
     "SELECT to_jsonb(i) - 'claimed_at' FROM offhook.inbox AS i WHERE worker = 'log-worker' ORDER BY event_key";
 /// Which numbers a call had for a while depends on the order in which its events came.
 const CALLS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' - 'first_received_at' - 'former_phones' FROM offhook.calls AS c ORDER BY org, source, call_id";
-/// A contact that a call named first and then no more stays, without calls.
-const CONTACTS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' FROM offhook.contacts AS c WHERE total_calls > 0 ORDER BY org, phone";
+/// A contact that a call named first and then no more stays, without calls and without a name.
+const CONTACTS: &str = "SELECT to_jsonb(c) - 'created_at' - 'updated_at' FROM offhook.contacts AS c WHERE total_calls > 0 OR name IS NOT NULL ORDER BY org, phone";
+const APPOINTMENTS: &str = "SELECT to_jsonb(a) - 'created_at' - 'updated_at' - 'first_received_at' FROM offhook.appointments AS a ORDER BY org, vendor, external_id";
+const MESSAGES: &str =
+    "SELECT to_jsonb(m) - 'created_at' - 'updated_at' - 'first_received_at' FROM offhook.messages AS m
+    ORDER BY org, source, channel, conversation, direction, message_id";
+/// One that all messages have left stays, without messages.
+const CONVERSATIONS: &str =
+    "SELECT to_jsonb(c) - 'created_at' - 'updated_at' FROM offhook.conversations AS c WHERE received + sent > 0
+    ORDER BY org, source, channel, contact";
 const CONTRIBUTIONS: &str = "SELECT to_jsonb(c) FROM offhook.call_contributions AS c ORDER BY org, source, call_id";
 /// A day that a call was counted on first and then no more stays, without calls.
 const DAYS: &str =
@@ -39,7 +47,12 @@ impl World {
     /// What log-worker has written, without what differs from run to run.
     pub async fn log_rows(&self) -> Value {
         let [events, inbox, calls, contacts] = [EVENTS, INBOX, CALLS, CONTACTS].map(|select| self.rows(select));
-        json!({ "events": events.await, "inbox": inbox.await, "calls": calls.await, "contacts": contacts.await })
+        let [appointments, messages, conversations] =
+            [APPOINTMENTS, MESSAGES, CONVERSATIONS].map(|select| self.rows(select));
+        json!({
+            "events": events.await, "inbox": inbox.await, "calls": calls.await, "contacts": contacts.await,
+            "appointments": appointments.await, "messages": messages.await, "conversations": conversations.await,
+        })
     }
 
     /// What metrics-worker has written, without what differs from run to run.
