@@ -4,6 +4,7 @@ mod branch;
 mod deadline;
 mod events;
 mod identity;
+mod initiation;
 mod parts;
 mod property;
 mod shapes;

@@ -128,11 +128,18 @@ impl Stage {
 
     /// Nobody answers yet.
     pub(crate) async fn unanswered(more: &str) -> Self {
+        Self::unanswered_with(more, |_| {}).await
+    }
+
+    /// Nobody answers yet, and the world has more files.
+    pub(crate) async fn unanswered_with(more: &str, prepare: impl FnOnce(&World)) -> Self {
         let world = World::start().await;
+        prepare(&world);
         let vendors = world.vendors().await;
         vendors.without_delays().await;
         world.write_key("api", API_KEY);
-        world.apply_orgs(&orgs(&world, &vendors).replace("# MORE", more)).await;
+        let more = more.replace("DIR/", &world.path("").display().to_string());
+        world.apply_orgs(&orgs(&world, &vendors).replace("# MORE", &more)).await;
         Self { world, vendors, url: String::new(), answer: None }
     }
 

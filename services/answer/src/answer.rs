@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    caller::Call,
+    caller::{Call, Named},
     gather::{Gathered, Question},
     handle::Context,
     variables::{Situation, variables},
@@ -34,8 +34,20 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) enum Asker {
     /// Retell, while the line rings.
     Retell,
+    /// ElevenLabs, while the line rings at either end.
+    ElevenLabs,
     /// The org's own code.
     Api,
+}
+
+impl Asker {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Retell => "retell",
+            Self::ElevenLabs => "elevenlabs",
+            Self::Api => "api",
+        }
+    }
 }
 
 /// What is told.
@@ -52,7 +64,7 @@ pub(crate) struct Answer {
 /// Answers a question of this org.
 pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked: &Inbound, begun: Instant) -> Answer {
     let call = Call::new(org, asker, asked);
-    let mut answer = Answer::neutral(begun);
+    let mut answer = Answer::neutral(begun, &call.also);
     if call.is_ours {
         let deadline = call.channel.and_then(|channel| channel.deadline_ms).map_or(DEADLINE, Duration::from_millis);
         let accounts = Accounts::of(org);
@@ -71,6 +83,7 @@ pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked
             business_name: &org.org.name,
             branch: call.branch,
             channel: call.channel,
+            also: &call.also,
             phone: call.phone.as_ref(),
             now: Utc::now(),
             gathered: &answer.gathered,
@@ -84,13 +97,14 @@ pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked
 }
 
 impl Answer {
-    /// What is told when nothing can be known: every name with its default.
-    pub(crate) fn neutral(begun: Instant) -> Self {
+    /// What is told when nothing can be known: every name with its default, those of `also` included.
+    pub(crate) fn neutral(begun: Instant, also: &[Named<'_>]) -> Self {
         let gathered = Gathered::default();
         let nobody = Situation {
             business_name: "",
             branch: None,
             channel: None,
+            also,
             phone: None,
             now: Utc::now(),
             gathered: &gathered,
@@ -142,7 +156,7 @@ impl Answer {
         let now = Utc::now();
         let body = json!({
             "offhook_id": self.id,
-            "asked_by": match asker { Asker::Retell => "retell", Asker::Api => "api" },
+            "asked_by": asker.as_str(),
             "call_id": asked.call_id,
             "from_number": asked.from_number,
             "to_number": asked.to_number,

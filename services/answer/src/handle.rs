@@ -25,12 +25,16 @@ use metrics::histogram;
 use orgs::{Directory, Live, LiveOrg, Secrets};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
-use sources::retell::{self, Inbound};
+use sources::{
+    elevenlabs::{self, Initiation, InitiationAnswer},
+    retell::{self, Inbound},
+};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use crate::{
     answer::{Answer, Asker, answer},
+    caller::agent_expects,
     emit::Emitter,
     refusal::Refusal,
 };
@@ -42,6 +46,9 @@ const ANSWER_BYTES_USUAL: usize = 8 * 1024;
 /// From the end of the headers to the end of the question.
 const QUESTION_MAX: Duration = Duration::from_secs(2);
 
+/// Where ElevenLabs may show the org's secret, if not as `Authorization: Bearer`.
+const INITIATION_SECRET_HEADER: &str = "x-webhook-secret";
+
 /// What every answer needs.
 pub(crate) struct Context {
     pub(crate) orgs: Live,
@@ -52,6 +59,7 @@ pub(crate) struct Context {
 pub(crate) fn router(context: Arc<Context>) -> Router {
     Router::new()
         .route("/v1/{org}/retell/inbound", post(retell_inbound))
+        .route("/v1/{org}/elevenlabs/initiation", post(elevenlabs_initiation))
         .route("/v1/{org}/callers/{phone}", get(callers))
         .with_state(context)
 }
@@ -71,7 +79,7 @@ async fn retell_inbound(
         let directory = context.orgs.directory();
         let answer = match find(&context.orgs, directory.as_deref(), &org)? {
             Some(org) if signed(org, &headers, &body)? => answer(&context, org, Asker::Retell, &asked, begun).await,
-            _ => Answer::neutral(begun),
+            _ => Answer::neutral(begun, &[]),
         };
         Ok((answer, asked))
     }
@@ -82,6 +90,44 @@ async fn retell_inbound(
         Ok((answer, asked)) => (answer.timing(), written(&asked.answer(&answer.variables, &answer.id))).into_response(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// ElevenLabs asks before an agent speaks, whoever called. Without an answer, or without one of its variables, there is no call:
+/// a question that can't be read is answered like any other.
+async fn elevenlabs_initiation(
+    State(context): State<Arc<Context>>,
+    org: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let begun = Instant::now();
+    let answered: Result<Answer, Refusal> = async {
+        let Path(org) = org.map_err(|_| Refusal::UnknownOrg)?;
+        let directory = context.orgs.directory();
+        Ok(match find(&context.orgs, directory.as_deref(), &org)? {
+            Some(org) if told(org, &headers)? => {
+                let asked = inbound(elevenlabs::initiation(&read(body).await.unwrap_or_default()));
+                answer(&context, org, Asker::ElevenLabs, &asked, begun).await
+            }
+            Some(org) => Answer::neutral(begun, &agent_expects(org, None)),
+            None => Answer::neutral(begun, &[]),
+        })
+    }
+    .instrument(span("elevenlabs_initiation"))
+    .await;
+    count("elevenlabs_initiation", begun, answered.as_ref());
+    match answered {
+        Ok(answer) => (answer.timing(), written(&InitiationAnswer::new(&answer.variables, &answer.id))).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The same question in Retell's words.
+fn inbound(asked: Initiation) -> Inbound {
+    let mut inbound = Inbound::default();
+    (inbound.from_number, inbound.to_number) = (asked.from_number, asked.to_number);
+    (inbound.agent_id, inbound.call_id) = (asked.agent_id, asked.conversation_id.or(asked.call_sid));
+    inbound
 }
 
 /// As JSON, in one piece of memory.
@@ -116,7 +162,7 @@ async fn callers(
         let directory = context.orgs.directory();
         Ok(match find(&context.orgs, directory.as_deref(), &org)? {
             Some(org) if keyed(org, &headers)? => answer(&context, org, Asker::Api, &asked, begun).await,
-            _ => Answer::neutral(begun),
+            _ => Answer::neutral(begun, &[]),
         })
     }
     .instrument(span("caller"))
@@ -156,14 +202,40 @@ fn find<'d>(orgs: &Live, directory: Option<&'d Directory>, id: &str) -> Result<O
 
 /// Whether Retell signed these bytes; `false` while that can't be known.
 fn signed(org: &LiveOrg, headers: &HeaderMap, body: &[u8]) -> Result<bool, Refusal> {
-    let (secrets, complete) = match org.secrets(Source::RETELL) {
+    let header = text(headers, retell::SIGNATURE_HEADER);
+    authentic(org, Source::RETELL, |secrets| {
+        retell::verify(secrets.iter().copied(), header, body, Utc::now()).map(drop)
+    })
+}
+
+/// Whether ElevenLabs showed the org's secret, in one of the headers that we tell people to name; `false` while that can't be
+/// known.
+fn told(org: &LiveOrg, headers: &HeaderMap) -> Result<bool, Refusal> {
+    authentic(org, Source::ELEVENLABS, |secrets| {
+        let shown = [AUTHORIZATION.as_str(), INITIATION_SECRET_HEADER].map(|name| text(headers, name));
+        let verified = shown.map(|header| elevenlabs::verify_initiation(secrets.iter().copied(), header));
+        verified[0].or(verified[1])
+    })
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What `verify` makes of the org's secrets for this source; `false` while that can't be known.
+fn authentic(
+    org: &LiveOrg,
+    source: Source,
+    verify: impl FnOnce(&[&str]) -> Result<(), sources::Refusal>,
+) -> Result<bool, Refusal> {
+    let (secrets, complete) = match org.secrets(source) {
         Secrets::NotConfigured => return Err(Refusal::UnknownOrg),
         Secrets::Unreadable => return Ok(false),
         Secrets::Readable { secrets, complete } => (secrets, complete),
     };
-    let header = headers.get(retell::SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
-    match retell::verify(secrets.iter().map(|secret| secret.expose_secret()), header, body, Utc::now()) {
-        Ok(_) => Ok(true),
+    let secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose_secret()).collect();
+    match verify(&secrets) {
+        Ok(()) => Ok(true),
         Err(sources::Refusal::StaleSignature) => Err(Refusal::StaleSignature),
         // The secret that can't be read here may be the one that signed.
         Err(sources::Refusal::UnreadableKey) => Ok(false),

@@ -1,6 +1,7 @@
 //! **answer**: live calls, answered from caches within a deadline, whatever else is broken.
 //!
-//! - *Consumes* HTTP: `POST /v1/{org}/retell/inbound`, `GET /v1/{org}/callers/{phone}`.
+//! - *Consumes* HTTP: `POST /v1/{org}/retell/inbound`, `POST /v1/{org}/elevenlabs/initiation`,
+//!   `GET /v1/{org}/callers/{phone}`.
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk, if it is told where.
 //! - *Emits* one `call.inbound` per answer of an org that is known, beside it and never before it.
 //! - *Calls* Redis, Postgres, the broker and the org's vendors, none of which it waits for past the deadline.

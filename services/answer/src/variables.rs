@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use contract::PhoneNumber;
 use orgs::{Branch, Channel};
 
-use crate::gather::Gathered;
+use crate::{caller::Named, gather::Gathered};
 
 /// Every variable: its name, its default, its greatest length in characters.
 pub const VARIABLES: [(&str, &str, usize); 25] = [
@@ -73,6 +73,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) business_name: &'a str,
     pub(crate) branch: Option<&'a Branch>,
     pub(crate) channel: Option<&'a Channel>,
+    /// Names that have to be there, whatever the channel says.
+    pub(crate) also: &'a [Named<'a>],
     pub(crate) phone: Option<&'a PhoneNumber>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) gathered: &'a Gathered,
@@ -80,7 +82,7 @@ pub(crate) struct Situation<'a> {
 
 /// The variables of an answer.
 pub(crate) fn variables(situation: &Situation<'_>) -> BTreeMap<Cow<'static, str>, String> {
-    let mut set = Set::new(situation.channel);
+    let mut set = Set::new(situation.channel, situation.also);
     set.put("business_name", situation.business_name);
     if let Some(branch) = situation.branch {
         set.clock(branch, situation.now);
@@ -102,8 +104,8 @@ struct Variable {
 }
 
 impl Set {
-    /// Every name with its default, the channel's own names included.
-    fn new(channel: Option<&Channel>) -> Self {
+    /// Every name with its default, the channel's own names included; of two defaults the channel's counts.
+    fn new(channel: Option<&Channel>, also: &[Named<'_>]) -> Self {
         let usual = VARIABLES
             .iter()
             .map(|(name, default, max)| (Cow::Borrowed(*name), Variable { value: (*default).to_owned(), max: *max }));
@@ -117,6 +119,14 @@ impl Set {
             variable.max = declared.max.unwrap_or(variable.max);
             let default = std::mem::take(&mut variable.value);
             variable.put(if declared.default.is_empty() { &default } else { &declared.default });
+        }
+        for (name, declared) in also {
+            if !set.0.contains_key(*name) {
+                let max = declared.map_or(DECLARED_CHARS_MAX, orgs::Variable::chars_max);
+                let mut variable = Variable { value: String::new(), max };
+                variable.put(declared.map_or("", |declared| &declared.default));
+                set.0.insert(Cow::Owned((*name).to_owned()), variable);
+            }
         }
         set
     }

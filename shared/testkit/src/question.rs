@@ -1,4 +1,4 @@
-//! A question that Retell asks while the line rings, signed as Retell signs it or spoiled on purpose, and its answer.
+//! A question that a provider asks while the line rings, authentic or spoiled on purpose, and its answer.
 
 use std::collections::BTreeMap;
 
@@ -120,10 +120,11 @@ impl Answer {
         let text = response.text().await.expect("text");
         assert_eq!(status, 200, "{text}");
         let body: Value = serde_json::from_str(&text).expect("JSON");
-        let nested = &body["call_inbound"];
-        let variables = [&nested["dynamic_variables"], &body["dynamic_variables"], &body["variables"]];
+        let (nested, told) = (&body["call_inbound"], &body["dynamic_variables"]);
+        let variables = [&nested["dynamic_variables"], told, &body["variables"]];
         let variables = variables.into_iter().find_map(Value::as_object).expect("variables");
-        let id = [&nested["metadata"]["offhook_id"], &body["id"]].into_iter().find_map(Value::as_str);
+        let ids = [&nested["metadata"]["offhook_id"], &told["offhook_id"], &body["id"]];
+        let id = ids.into_iter().find_map(Value::as_str);
         Self { id: id.map(str::to_owned), variables: texts(variables), parts: parts(&timing), body }
     }
 
