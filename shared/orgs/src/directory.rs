@@ -25,6 +25,9 @@ const API: &str = "api";
 #[derive(Debug, Default)]
 pub struct Directory {
     orgs: HashMap<OrgId, LiveOrg>,
+    /// Whose agent and whose HighLevel location it is; nobody's that two orgs claim.
+    agents: HashMap<String, Option<OrgId>>,
+    locations: HashMap<String, Option<OrgId>>,
 }
 
 /// An org with the secrets of its sources and vendors.
@@ -67,11 +70,30 @@ impl Directory {
     }
 
     pub(crate) fn new(orgs: &Orgs, vault: &Vault) -> Self {
-        Self { orgs: orgs.iter().map(|(id, org)| (id.clone(), LiveOrg::new(org, vault))).collect() }
+        let orgs: HashMap<_, _> = orgs.iter().map(|(id, org)| (id.clone(), LiveOrg::new(org, vault))).collect();
+        let agents = orgs.iter().flat_map(|(id, org)| {
+            let agents = org.org.channels.iter().filter(|channel| channel.kind == ChannelKind::Agent);
+            agents.map(move |channel| (channel.address.as_str(), id))
+        });
+        let locations = orgs.iter().filter_map(|(id, org)| Some((org.vendor("highlevel")?.text("location_id")?, id)));
+        let (agents, locations) = (owners(agents), owners(locations));
+        Self { orgs, agents, locations }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.orgs.len()
+    }
+
+    /// The org that this voice agent speaks for.
+    #[must_use]
+    pub fn org_of_agent(&self, agent_id: &str) -> Option<&LiveOrg> {
+        self.org(self.agents.get(agent_id)?.as_ref()?)
+    }
+
+    /// The org whose account at HighLevel this location is.
+    #[must_use]
+    pub fn org_of_location(&self, location_id: &str) -> Option<&LiveOrg> {
+        self.org(self.locations.get(location_id)?.as_ref()?)
     }
 }
 
@@ -130,6 +152,18 @@ impl LiveOrg {
     }
 }
 
+/// Whose each name is; nobody's that two orgs claim.
+fn owners<'a>(claims: impl Iterator<Item = (&'a str, &'a OrgId)>) -> HashMap<String, Option<OrgId>> {
+    let mut owners: HashMap<String, Option<OrgId>> = HashMap::new();
+    for (name, org) in claims {
+        let owner = owners.entry(name.to_owned()).or_insert_with(|| Some(org.clone()));
+        if owner.as_ref() != Some(org) {
+            *owner = None;
+        }
+    }
+    owners
+}
+
 /// Everything of an org that the vault has to read, and what for.
 pub(crate) fn references(org: &Org) -> impl Iterator<Item = (SecretRef, Need)> {
     let of_sources = org.sources.iter().flat_map(|(name, source)| {
@@ -164,6 +198,28 @@ mod tests {
         assert!(org.channel(ChannelKind::Phone, "a").is_none());
         assert_eq!(org.branch("east").unwrap().time_zone, chrono_tz::Asia::Tokyo);
         assert!(org.branch("west").is_none());
+    }
+
+    #[test]
+    fn an_agent_and_a_location_tell_the_org_unless_two_claim_it() {
+        let org = |id: &str, agent: &str, location: &str| -> Arc<Org> {
+            let org = serde_json::json!({
+                "id": id, "name": id,
+                "channels": [{"kind": "agent", "address": agent, "branch": "main"}, {"kind": "webhook", "address": "hook", "branch": "main"}],
+                "vendors": {"highlevel": {"location_id": location}},
+            });
+            Arc::new(serde_json::from_value(org).unwrap())
+        };
+        let orgs = [org("a", "agent_a", "loc_a"), org("b", "agent_b", "both"), org("c", "agent_c", "both")];
+        let orgs: Orgs = Arc::new(orgs.into_iter().map(|org| (org.id.clone(), org)).collect());
+        let directory = Directory::new(&orgs, &Vault::default());
+        let id = |org: Option<&LiveOrg>| org.map(|org| org.org.id.to_string());
+        assert_eq!(id(directory.org_of_agent("agent_b")).as_deref(), Some("b"));
+        assert_eq!(id(directory.org_of_location("loc_a")).as_deref(), Some("a"));
+        for nobody in [directory.org_of_agent("hook"), directory.org_of_location("both"), directory.org_of_location("")]
+        {
+            assert_eq!(id(nobody), None);
+        }
     }
 
     #[test]
