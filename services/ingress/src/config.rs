@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Parser;
+use clap::{Args, Parser};
+use orgs::SecretRef;
 use runtime::config::Broker;
 
 /// Settings of ingress.
@@ -17,7 +18,21 @@ pub struct Config {
     pub orgs_snapshot: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
+    pub platform: PlatformKeys,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the group's help text")]
     pub broker: Broker,
+}
+
+/// What deliveries are verified with that come for many orgs at one address.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlatformKeys {
+    /// What `/v1/elevenlabs/events` is signed with, which serves all orgs: env:NAME or file:/path, newest first, comma-separated
+    #[arg(long, env = "OFFHOOK_ELEVENLABS_SECRETS", value_delimiter = ',')]
+    pub elevenlabs_secrets: Vec<SecretRef>,
+    /// The public keys of `/v1/highlevel/events`, as references like these; the key that HighLevel has published if unset
+    #[arg(long, env = "OFFHOOK_HIGHLEVEL_PUBLIC_KEYS", value_delimiter = ',')]
+    pub highlevel_public_keys: Vec<SecretRef>,
 }
 
 impl Config {

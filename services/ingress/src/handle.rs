@@ -14,12 +14,12 @@ use axum::{
     routing::post,
 };
 use bus::Bus;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::Utc;
 use contract::{Envelope, OrgId, Timestamp};
 use http_body_util::BodyExt as _;
 use metrics::{counter, histogram};
-use orgs::{Live, Secrets};
+use orgs::{Directory, Live, LiveOrg, Secrets};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
@@ -27,15 +27,14 @@ use tracing::Instrument as _;
 
 use crate::{
     admission::{Admission, Place},
-    door::{Authentic, DOORS, Door},
+    door::{Authentic, DOORS, Door, Platform, Whose},
+    leftovers::Leftovers,
     refusal::Refusal,
 };
 
-/// The largest body that is taken, in bytes; the broker's `max_payload` leaves room for its headers.
-pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// From the end of the headers to the end of the body.
 const BODY_MAX: Duration = Duration::from_secs(8);
-/// What is reserved in memory for a body before any of it has come.
+/// What is reserved in memory for the beginning of a body, in bytes.
 const FIRST_ROOM_BYTES: usize = 64 * 1024;
 /// The longest media type that is believed, in bytes.
 const CONTENT_TYPE_BYTES_MAX: usize = 128;
@@ -44,12 +43,19 @@ const CONTENT_TYPE_BYTES_MAX: usize = 128;
 pub(crate) struct Context {
     bus: Bus,
     orgs: Live,
+    platform: Platform,
     admission: Admission,
+    leftovers: Leftovers,
 }
 
 impl Context {
-    pub(crate) fn new(bus: Bus, orgs: Live) -> Self {
-        Self { bus, orgs, admission: Admission::new() }
+    pub(crate) fn new(bus: Bus, orgs: Live, platform: Platform) -> Self {
+        Self { bus, orgs, platform, admission: Admission::new(), leftovers: Leftovers::new() }
+    }
+
+    /// Why an org, its source or its channel is not there: a snapshot may be older than it.
+    fn unknown(&self) -> Refusal {
+        if self.orgs.is_current() { Refusal::UnknownOrg } else { Refusal::BrokerUnavailable }
     }
 }
 
@@ -65,6 +71,7 @@ pub(crate) fn router(context: &Arc<Context>) -> Router {
 /// What a path says.
 #[derive(Deserialize)]
 struct Way {
+    #[serde(default)]
     org: String,
     #[serde(default)]
     channel: String,
@@ -82,11 +89,15 @@ async fn receive(door: &Door, context: &Context, way: &Way, request: Request) ->
         event.id = tracing::field::Empty,
         code = tracing::field::Empty
     );
-    let taken = take(door, context, way, request).instrument(span.clone()).await;
+    let (parts, mut body) = request.into_parts();
+    let taken = take(door, context, way, &parts.headers, &mut body).instrument(span.clone()).await;
     histogram!("offhook_ingress_ack_seconds", "source" => source).record(began.elapsed());
     match taken {
         Ok(envelope) => {
-            span.record("event.id", &envelope.id);
+            span.record("event.id", &envelope.id).record("org", envelope.org.as_str());
+            if envelope.org == OrgId::unknown() {
+                counter!("offhook_ingress_unknown_org_total", "source" => source).increment(1);
+            }
             counter!("offhook_ingress_acknowledged_total", "source" => source, "type" => envelope.kind.to_string())
                 .increment(1);
             door.taken.into_response()
@@ -94,49 +105,90 @@ async fn receive(door: &Door, context: &Context, way: &Way, request: Request) ->
         Err(refusal) => {
             span.record("code", refusal.code());
             tracing::info!(parent: &span, org, source, code = refusal.code(), "delivery refused");
+            context.leftovers.discard(&parts.headers, body);
             refusal.answer(door)
         }
     }
 }
 
 /// Reads, verifies, names and publishes; what it returns is on durable storage.
-async fn take(door: &Door, context: &Context, way: &Way, request: Request) -> Result<Envelope, Refusal> {
+async fn take(
+    door: &Door,
+    context: &Context,
+    way: &Way,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Envelope, Refusal> {
     let received_at = Utc::now();
-    let org: OrgId = way.org.parse().map_err(|_| Refusal::UnknownOrg)?;
-    let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
-    // A snapshot may be older than the org, its source or its channel.
-    let unknown = || if context.orgs.is_current() { Refusal::UnknownOrg } else { Refusal::BrokerUnavailable };
-    let known = directory.org(&org).ok_or_else(unknown)?;
-    let (secrets, complete) = match known.secrets(door.source) {
-        Secrets::NotConfigured => return Err(unknown()),
-        Secrets::Unreadable => return Err(Refusal::SecretUnavailable),
-        Secrets::Readable { secrets, complete } => (secrets, complete),
+    let directory = match door.whose {
+        Whose::Path(_) if way.org.parse::<OrgId>().is_err() => return Err(Refusal::UnknownOrg),
+        _ => context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?,
     };
-    let channel = match door.channel {
-        Some(kind) => Some(known.channel(kind, &way.channel).ok_or_else(unknown)?),
-        None => None,
+    let named = named(door, context, way, &directory)?;
+    let channel = match (door.channel, named) {
+        (Some(kind), Some(org)) => Some(org.channel(kind, &way.channel).ok_or_else(|| context.unknown())?),
+        _ => None,
     };
-    let (parts, body) = request.into_parts();
+    let held = match door.whose {
+        Whose::Path(_) => None,
+        Whose::Body(keys, _) => Some(keys(&context.platform).held()),
+    };
+    let secrets = held.as_ref().map(|held| held.secrets()).or(named.map(|org| org.secrets(door.source)));
+    let (secrets, complete) = match secrets {
+        None | Some(Secrets::NotConfigured) => return Err(context.unknown()),
+        Some(Secrets::Unreadable) => return Err(Refusal::SecretUnavailable),
+        Some(Secrets::Readable { secrets, complete }) => (secrets, complete),
+    };
     let mut place = context.admission.admit()?;
-    let body = read(&parts.headers, body, &mut place).await?;
+    let body = read(door.body_bytes_max, headers, body, &mut place).await?;
     let secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose_secret()).collect();
-    let signed_at = (door.verify)(&secrets, &parts.headers, &body, received_at).map_err(|refusal| match refusal {
+    let signed_at = (door.verify)(&secrets, headers, &body, received_at).map_err(|refusal| match refusal {
         // The secret that can't be read here may be the one that signed.
         sources::Refusal::BadSignature if !complete => Refusal::SecretUnavailable,
         refusal => refusal.into(),
     })?;
-    if !(door.is_about)(known, &body) {
-        // A snapshot may be older than the org's account.
-        return Err(if context.orgs.is_current() { Refusal::BadSignature } else { Refusal::BrokerUnavailable });
-    }
+    let org = owner(door, context, &directory, named, &body)?;
     let body = (door.keep)(body);
-    let delivery = Authentic { headers: &parts.headers, channel, body: &body, signed_at };
+    let delivery = Authentic { headers, channel, body: &body, signed_at };
     let envelope = envelope(door, org, &delivery, received_at);
     context.bus.publish(&envelope, body).await.map_err(|error| {
         tracing::warn!(event.id = envelope.id, %error, "event not published");
         Refusal::BrokerUnavailable
     })?;
     Ok(envelope)
+}
+
+/// The org that the path names, where it does.
+fn named<'d>(door: &Door, context: &Context, way: &Way, all: &'d Directory) -> Result<Option<&'d LiveOrg>, Refusal> {
+    match door.whose {
+        Whose::Body(..) => Ok(None),
+        Whose::Path(_) => {
+            let org: OrgId = way.org.parse().map_err(|_| Refusal::UnknownOrg)?;
+            all.org(&org).map(Some).ok_or_else(|| context.unknown())
+        }
+    }
+}
+
+/// Whose a verified body is; of one whose org can't be told, the reserved one.
+fn owner(
+    door: &Door,
+    context: &Context,
+    directory: &Directory,
+    named: Option<&LiveOrg>,
+    body: &[u8],
+) -> Result<OrgId, Refusal> {
+    let is_current = context.orgs.is_current();
+    let found = match door.whose {
+        Whose::Path(is_about) => named.filter(|org| is_about(org, body)),
+        Whose::Body(_, org_of) => org_of(directory, body),
+    };
+    match (found, &door.whose) {
+        (Some(org), _) => Ok(org.org.id.clone()),
+        // A snapshot may be older than the org's account, agent or location.
+        (None, _) if !is_current => Err(Refusal::BrokerUnavailable),
+        (None, Whose::Path(_)) => Err(Refusal::BadSignature),
+        (None, Whose::Body(..)) => Ok(OrgId::unknown()),
+    }
 }
 
 fn envelope(door: &Door, org: OrgId, delivery: &Authentic<'_>, received_at: Timestamp) -> Envelope {
@@ -161,23 +213,30 @@ fn envelope(door: &Door, org: OrgId, delivery: &Authentic<'_>, received_at: Time
 }
 
 /// The whole body, within its limits of size, time and room.
-async fn read(headers: &HeaderMap, mut body: Body, place: &mut Place) -> Result<Bytes, Refusal> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+async fn read(max: usize, headers: &HeaderMap, body: &mut Body, place: &mut Place) -> Result<Bytes, Refusal> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > max) {
         return Err(Refusal::BodyTooLarge);
     }
+    let most = announced.unwrap_or(max);
     let whole = async {
-        let mut bytes = BytesMut::with_capacity(announced.map_or(0, |length| FIRST_ROOM_BYTES.min(length as usize)));
+        let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Refusal::Timeout)?;
             let data = frame.data_ref().map_or(&[][..], |data| data);
-            if bytes.len() + data.len() > BODY_BYTES_MAX {
+            let needed = bytes.len() + data.len();
+            if needed > most {
                 return Err(Refusal::BodyTooLarge);
             }
-            place.grow(data.len())?;
+            if needed > bytes.capacity() {
+                // What is reserved counts, not what has come: at most twice as much.
+                let room = (bytes.capacity() * 2).max(FIRST_ROOM_BYTES).min(most).max(needed);
+                place.grow_to(room)?;
+                bytes.reserve_exact(room - bytes.len());
+            }
             bytes.extend_from_slice(data);
         }
-        Ok(bytes.freeze())
+        Ok(bytes.into())
     };
     timeout(BODY_MAX, whole).await.unwrap_or(Err(Refusal::Timeout))
 }

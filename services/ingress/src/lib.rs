@@ -1,28 +1,31 @@
 //! **ingress**: provider webhooks in, acknowledged once they are on durable storage.
 //!
 //! - *Consumes* HTTP: `POST /v1/{org}/` and one of `retell/events`, `elevenlabs/events`, `calcom/events`,
-//!   `highlevel/events`, `whatsapp/{instance}`, `webhook/{channel}`.
+//!   `highlevel/events`, `whatsapp/{instance}`, `webhook/{channel}`; and for many orgs at one address, whose is told by the
+//!   verified body, `POST /v1/elevenlabs/events` and `/v1/highlevel/events`.
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk.
 //! - *Emits* one event per authentic delivery, under the same key for each repetition.
 //! - *Calls* nothing but the broker. No Postgres, no Redis, no business.
-//! - *Limits*: 8 MiB a body, 10 s for headers, 8 s for a body, 1024 requests and 256 MiB of bodies in flight, 4 s to publish.
-//! - *Refuses* what is not signed; never what is merely not understood.
+//! - *Limits*: 8 MiB a body (ElevenLabs 64 MiB), 75 s for headers, 8 s for a body, 1024 requests and 256 MiB of bodies in flight, 4 s to publish.
+//! - *Refuses* what is not signed; never what is merely not understood. What is authentic and nobody's is kept under the org `_`.
 
 mod admission;
 mod config;
 mod door;
 mod handle;
+mod leftovers;
 mod refusal;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bus::Bus;
-use orgs::Live;
+use door::Platform;
+use orgs::{Keys, Live};
 use runtime::Runtime;
 
-pub use config::Config;
-pub use handle::BODY_BYTES_MAX;
+pub use config::{Config, PlatformKeys};
+pub use door::{BODY_BYTES_MAX, SOUND_BYTES_MAX};
 
 /// The service's name, in logs, metrics and health checks.
 pub const NAME: &str = "ingress";
@@ -39,7 +42,11 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.health.check("ingress.orgs", move || {
         directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned())
     });
-    let context = Arc::new(handle::Context::new(bus.clone(), orgs));
+    let platform = Platform {
+        elevenlabs: Keys::start(config.platform.elevenlabs_secrets, runtime.shutdown.clone()).await,
+        highlevel: Keys::start(config.platform.highlevel_public_keys, runtime.shutdown.clone()).await,
+    };
+    let context = Arc::new(handle::Context::new(bus.clone(), orgs, platform));
     let served = runtime.serve_public(NAME, config.listen, handle::router(&context)).await;
     bus.close().await;
     served

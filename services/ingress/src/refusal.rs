@@ -21,7 +21,7 @@ pub(crate) enum Refusal {
     BadSignature,
     #[error("the signature is too far from our clock")]
     StaleSignature,
-    #[error("the body is larger than 8 MiB")]
+    #[error("the body is larger than this source may send")]
     BodyTooLarge,
     #[error("the body did not arrive in time, or not whole")]
     Timeout,

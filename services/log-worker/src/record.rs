@@ -3,7 +3,7 @@
 //! What can't be decoded, or names nothing by an id that a row can have, is an event and nothing more.
 
 use bus::Event;
-use contract::{AppointmentFacts, CallFacts, ContactFacts, Envelope, MessageFacts, PhoneNumber};
+use contract::{AppointmentFacts, CallFacts, ContactFacts, Envelope, MessageFacts, OrgId, PhoneNumber};
 use sources::{Decoded, rank};
 
 use crate::{
@@ -35,6 +35,10 @@ impl<'a> Record<'a> {
     pub(crate) fn decode(event: &'a Event, body: &[u8]) -> Self {
         let Envelope { kind, subject, source, .. } = &event.envelope;
         let mut record = Self { event, call: None, appointment: None, message: None, contact: None };
+        // Nobody's calls and contacts would be everybody's.
+        if event.envelope.org == OrgId::unknown() {
+            return record;
+        }
         match sources::decode(*source, *kind, body) {
             Ok(Decoded::Call(facts)) => record.hear(subject.as_deref(), facts),
             Ok(Decoded::Contact(facts)) => record.look_up(facts),

@@ -78,6 +78,8 @@ pub(crate) struct Dev {
     demo_highlevel_public_key: Option<String>,
     #[command(flatten)]
     cache: ::cache::Settings,
+    #[command(flatten)]
+    platform: ingress::PlatformKeys,
 }
 
 impl Dev {
@@ -119,8 +121,12 @@ impl Dev {
         let of_worker = worker::Servers { broker: broker.clone(), database: database.clone() };
         let cache = ::cache::Settings { redis_url: Some(servers.redis_url.clone()), ..self.cache.clone() };
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
+        let mut platform = self.platform.clone();
+        if platform.highlevel_public_keys.is_empty() {
+            platform.highlevel_public_keys.push(SecretRef::Env(DEMO_HIGHLEVEL_PUBLIC_KEY.to_owned()));
+        }
         let services = vec![
-            Service::Ingress(ingress::Config { listen, orgs_snapshot, broker: broker.clone() }),
+            Service::Ingress(ingress::Config { listen, orgs_snapshot, platform, broker: broker.clone() }),
             Service::Answer(answer::Config { listen, orgs_snapshot: None, broker, database, cache: cache.clone() }),
             Service::LogWorker(log_worker::Config {
                 archive_days: log_worker::ARCHIVE_DAYS,

@@ -11,5 +11,5 @@ mod signature;
 
 pub use decode::decode;
 pub use initiation::{Initiation, InitiationAnswer, initiation, verify_initiation};
-pub use name::name;
+pub use name::{agent_id, name};
 pub use signature::{FUTURE_MS, SIGNATURE_HEADER, WINDOW_MS, sign, verify};

@@ -5,6 +5,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use bus::{Bus, Lag};
+use orgs::SecretRef;
 use runtime::config::{Broker, Database};
 use servers::{Nats, Postgres, Redis};
 use sqlx::PgPool;
@@ -169,6 +170,10 @@ impl World {
         let config = ingress::Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             orgs_snapshot: Some(self.path("orgs.json")),
+            platform: ingress::PlatformKeys {
+                elevenlabs_secrets: vec![SecretRef::File(self.path("elevenlabs.key"))],
+                highlevel_public_keys: vec![SecretRef::File(self.path("highlevel.key"))],
+            },
             broker: Broker { nats_url: self.nats.url() },
         };
         let service = Service::start(|runtime| ingress::run(config, runtime));

@@ -25,6 +25,15 @@ struct Body {
 struct Data {
     #[serde(default)]
     conversation_id: Lenient<String>,
+    #[serde(default)]
+    agent_id: Lenient<String>,
+}
+
+/// The agent that a body is about, if it can be read and names one.
+#[must_use]
+pub fn agent_id(body: &[u8]) -> Option<String> {
+    let parsed: Body = serde_json::from_slice(body).ok()?;
+    parsed.data.0?.agent_id.0
 }
 
 /// Names `body`, which was signed at `signed_at`: the time of an event that carries none.
@@ -69,6 +78,17 @@ mod tests {
 
     fn named(body: &str) -> Name {
         name(body.as_bytes(), DateTime::from_timestamp(1_795_000_000, 0).unwrap())
+    }
+
+    #[test]
+    fn the_agent_is_found_where_it_belongs_and_nowhere_else() {
+        let of = |body: &str| agent_id(body.as_bytes());
+        let whole =
+            r#"{"type":"post_call_audio","data":{"agent_id":"agent_1","conversation_id":"c","full_audio":"AA"}}"#;
+        assert_eq!(of(whole).as_deref(), Some("agent_1"));
+        for body in ["", "{", "[]", r#"{"type":"x","agent_id":"a"}"#, r#"{"type":"x","data":{"agent_id":7}}"#] {
+            assert_eq!(of(body), None, "{body}");
+        }
     }
 
     #[test]
