@@ -6,8 +6,13 @@ use bus::{BodyError, Bus, Event, Outcome};
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use log_worker::LogWorker;
-use serde_json::json;
+use serde_json::{Value, json};
+use sources::elevenlabs;
 use testkit::{Input, Service, World, until};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use worker::Verb;
 
 use crate::call;
@@ -119,5 +124,60 @@ async fn a_call_with_a_large_body_is_recorded_and_only_a_body_without_an_event_i
     assert_eq!(sweeper.sweep(later).await, Ok(1));
     assert_eq!(stored_apart(&world).await, 1, "what an event refers to stays");
     worker.stop().await;
+    world.end_with_dead_letters(0).await;
+}
+
+/// Sends the sound of a call of org `demo`, base64 as ElevenLabs has it, so that the body has `bytes` bytes, without
+/// announcing its length; what came back.
+async fn send_sound(url: &str, conversation: &str, bytes: usize) -> String {
+    let data = format!(r#"{{"agent_id":"a","conversation_id":"{conversation}","full_audio":""#);
+    let [begin, end] = [format!(r#"{{"type":"post_call_audio","data":{data}"#), r#""}}"#.to_owned()];
+    let body = [begin.as_str(), &"A".repeat(bytes - begin.len() - end.len()), &end].concat();
+    let signature = elevenlabs::sign(KEY, body.as_bytes(), Utc::now());
+    let head = format!(
+        "POST /v1/demo/elevenlabs/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n{}: {signature}\r\n\r\n",
+        elevenlabs::SIGNATURE_HEADER
+    );
+    let mut sender = TcpStream::connect(url.trim_start_matches("http://")).await.expect("ingress listens");
+    for part in [head.as_str(), &format!("{bytes:x}\r\n"), &body, "\r\n0\r\n\r\n"] {
+        sender.write_all(part.as_bytes()).await.expect("all of it is taken");
+    }
+    let mut answer = vec![0; 2048];
+    let bytes = sender.read(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer[..bytes]).into_owned()
+}
+
+const KEY: &str = "wsec_of_the_sound";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sound_of_a_call_is_stored_by_reference_and_a_larger_one_not_at_all() {
+    let world = World::start().await;
+    world.write_key("sound", KEY);
+    let source = format!("[org.source.elevenlabs]\nsecrets = [\"file:{}\"]\n", world.path("sound.key").display());
+    let file = world.orgs_file().replacen("[org.source.retell]", &format!("{source}[org.source.retell]"), 1);
+    world.apply_orgs(&file).await;
+    let (ingress, url) = world.ingress().await;
+    let taken = |answer: String| assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    taken(send_sound(&url, "conv_1", BYTES).await);
+    let (headers, payload) = world.raw_event("events.demo.call.audio_received.elevenlabs").await;
+    assert!(payload.is_empty() && headers.iter().any(|(name, _)| name == "ce-dataref"), "{headers:?}");
+    let read = Bodies::default();
+    let reader = reader(&world, &read);
+    until("it is read", async || (!read.lock().expect("never poisoned").is_empty()).then_some(())).await;
+    let (_, body) = read.lock().expect("never poisoned").remove(0);
+    let body: Value = serde_json::from_slice(&body.expect("it is there")).expect("JSON");
+    assert_eq!(body["data"]["conversation_id"], "conv_1");
+    assert_eq!((body.to_string().len(), stored_apart(&world).await), (BYTES, 1));
+
+    let refused = send_sound(&url, "conv_2", ingress::SOUND_BYTES_MAX + 1).await;
+    assert!(refused.starts_with("HTTP/1.1 413") && refused.contains("body_too_large"), "{refused}");
+    assert_eq!(stored_apart(&world).await, 1, "nothing of it is stored");
+    assert_eq!(world.stored("events.demo.>", 0).await.len(), 1);
+    // The limit itself is taken.
+    taken(send_sound(&url, "conv_3", ingress::SOUND_BYTES_MAX).await);
+    assert_eq!(stored_apart(&world).await, 2);
+    ingress.stop().await;
+    world.settled(log_worker::NAME).await;
+    reader.stop().await;
     world.end_with_dead_letters(0).await;
 }

@@ -13,6 +13,7 @@ mod large_bodies;
 mod messages;
 mod metrics;
 mod names;
+mod of_all;
 mod office;
 mod one_event;
 mod orgs_live;

@@ -76,6 +76,35 @@ async fn each_refusal_has_its_status_and_code_and_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_listens_only_after_it_has_sent_all_sees_why_it_is_refused() {
+    let world = World::start().await;
+    let (ingress, url) = world.ingress().await;
+    let body = vec![b' '; ingress::BODY_BYTES_MAX + 1];
+    let request = |path: &str, length: String, begin: &str, end: &str| {
+        let head = format!("POST /v1/{path} HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n{begin}");
+        [head.into_bytes(), body.clone(), end.as_bytes().to_vec()].concat()
+    };
+    let announced = || format!("content-length: {}", body.len());
+    let chunk = format!("{:x}\r\n", body.len());
+    let requests = [
+        (413, request("demo/retell/events", announced(), "", "")),
+        (413, request("demo/retell/events", "transfer-encoding: chunked".to_owned(), &chunk, "\r\n0\r\n\r\n")),
+        (404, request("nobody/retell/events", announced(), "", "")),
+        (404, request("NOT-AN-ID/retell/events", announced(), "", "")),
+    ];
+    for (status, request) in requests {
+        let mut sender = TcpStream::connect(url.trim_start_matches("http://")).await.expect("ingress listens");
+        sender.write_all(&request).await.expect("all of it is taken");
+        let mut answer = vec![0; 2048];
+        let bytes = sender.read(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer[..bytes]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    ingress.stop().await;
+    world.end_with_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_without_a_length_is_cut_at_its_limit_and_a_slow_one_at_its_deadline() {
     let world = World::start().await;
     let (ingress, url) = world.ingress().await;

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use orgs::SecretRef;
 use runtime::{
     Runtime, Telemetry,
     config::{Broker, Database, Logs},
