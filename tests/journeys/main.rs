@@ -22,6 +22,7 @@ mod poison;
 mod processes;
 mod refresh;
 mod refusals;
+mod responses;
 mod retention;
 mod rings;
 mod sources;
