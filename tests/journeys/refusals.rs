@@ -100,6 +100,11 @@ async fn a_sender_that_listens_only_after_it_has_sent_all_sees_why_it_is_refused
         let answer = String::from_utf8_lossy(&answer[..bytes]);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
     }
+    // Who asks first is not told to go on.
+    let asking = request("demo/retell/events", format!("{}\r\nexpect: 100-continue", announced()), "", "");
+    let (mut asking, mut answer) = raw(&url, &asking[..asking.len() - body.len()]).await;
+    let bytes = asking.read(&mut answer).await.expect("an answer");
+    assert!(answer[..bytes].starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer[..bytes]));
     ingress.stop().await;
     world.end_with_dead_letters(0).await;
 }

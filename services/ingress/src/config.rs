@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser};
-use orgs::SecretRef;
+use orgs::{SECRETS_MAX, SecretRef};
 use runtime::config::Broker;
 
 /// Settings of ingress.
@@ -41,6 +41,14 @@ impl Config {
     pub fn check(&self) -> Vec<String> {
         let folder = self.orgs_snapshot.as_deref().and_then(|path| path.parent());
         let missing = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
-        missing.map(|folder| format!("OFFHOOK_ORGS_SNAPSHOT: {} is no folder", folder.display())).into_iter().collect()
+        let missing = missing.map(|folder| format!("OFFHOOK_ORGS_SNAPSHOT: {} is no folder", folder.display()));
+        let PlatformKeys { elevenlabs_secrets, highlevel_public_keys } = &self.platform;
+        let lists = [
+            ("OFFHOOK_ELEVENLABS_SECRETS", elevenlabs_secrets.len()),
+            ("OFFHOOK_HIGHLEVEL_PUBLIC_KEYS", highlevel_public_keys.len()),
+        ];
+        let long = lists.into_iter().filter(|(_, references)| *references > SECRETS_MAX);
+        let long = long.map(|(name, references)| format!("{name}: {references} references, at most {SECRETS_MAX}"));
+        missing.into_iter().chain(long).collect()
     }
 }

@@ -84,7 +84,7 @@ async fn receive(door: &Door, context: &Context, way: &Way, request: Request) ->
         "receive",
         otel.name = format!("POST {}", door.path),
         otel.kind = "server",
-        org,
+        org = (!org.is_empty()).then_some(org),
         source,
         event.id = tracing::field::Empty,
         code = tracing::field::Empty
@@ -94,7 +94,10 @@ async fn receive(door: &Door, context: &Context, way: &Way, request: Request) ->
     histogram!("offhook_ingress_ack_seconds", "source" => source).record(began.elapsed());
     match taken {
         Ok(envelope) => {
-            span.record("event.id", &envelope.id).record("org", envelope.org.as_str());
+            span.record("event.id", &envelope.id);
+            if org.is_empty() {
+                span.record("org", envelope.org.as_str());
+            }
             if envelope.org == OrgId::unknown() {
                 counter!("offhook_ingress_unknown_org_total", "source" => source).increment(1);
             }
@@ -120,11 +123,12 @@ async fn take(
     body: &mut Body,
 ) -> Result<Envelope, Refusal> {
     let received_at = Utc::now();
-    let directory = match door.whose {
-        Whose::Path(_) if way.org.parse::<OrgId>().is_err() => return Err(Refusal::UnknownOrg),
-        _ => context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?,
+    let named = match door.whose {
+        Whose::Path(_) => Some(way.org.parse::<OrgId>().map_err(|_| Refusal::UnknownOrg)?),
+        Whose::Body(..) => None,
     };
-    let named = named(door, context, way, &directory)?;
+    let directory = context.orgs.directory().ok_or(Refusal::BrokerUnavailable)?;
+    let named = named.map(|org| directory.org(&org).ok_or_else(|| context.unknown())).transpose()?;
     let channel = match (door.channel, named) {
         (Some(kind), Some(org)) => Some(org.channel(kind, &way.channel).ok_or_else(|| context.unknown())?),
         _ => None,
@@ -156,17 +160,6 @@ async fn take(
         Refusal::BrokerUnavailable
     })?;
     Ok(envelope)
-}
-
-/// The org that the path names, where it does.
-fn named<'d>(door: &Door, context: &Context, way: &Way, all: &'d Directory) -> Result<Option<&'d LiveOrg>, Refusal> {
-    match door.whose {
-        Whose::Body(..) => Ok(None),
-        Whose::Path(_) => {
-            let org: OrgId = way.org.parse().map_err(|_| Refusal::UnknownOrg)?;
-            all.org(&org).map(Some).ok_or_else(|| context.unknown())
-        }
-    }
 }
 
 /// Whose a verified body is; of one whose org can't be told, the reserved one.

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, HttpBody as _},
-    http::{HeaderMap, header::EXPECT},
+    http::{
+        HeaderMap,
+        header::{CONTENT_LENGTH, EXPECT},
+    },
 };
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -36,8 +39,10 @@ impl Leftovers {
 
     /// Reads the rest of `body` in the background, so that the answer can go out now.
     pub(crate) fn discard(&self, headers: &HeaderMap, body: Body) {
-        // Who expects to be asked for the body has not sent it, and sees the answer instead.
-        if body.is_end_stream() || headers.contains_key(EXPECT) {
+        // Who waits to be asked for the body has sent nothing of it, and sees the answer instead.
+        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let is_waiting = headers.contains_key(EXPECT) && announced.is_some() && body.size_hint().exact() == announced;
+        if body.is_end_stream() || is_waiting {
             return;
         }
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {

@@ -6,7 +6,8 @@
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk.
 //! - *Emits* one event per authentic delivery, under the same key for each repetition.
 //! - *Calls* nothing but the broker. No Postgres, no Redis, no business.
-//! - *Limits*: 8 MiB a body (ElevenLabs 64 MiB), 75 s for headers, 8 s for a body, 1024 requests and 256 MiB of bodies in flight, 4 s to publish.
+//! - *Limits*: 8 MiB a body (ElevenLabs 64 MiB), 75 s for headers, 8 s for a body, 1024 requests and 256 MiB of bodies in flight
+//!   (128 MiB of what is beyond 8 MiB), 4 s to publish, 6 s to store a large body before; 8 s for the rest of a refused one.
 //! - *Refuses* what is not signed; never what is merely not understood. What is authentic and nobody's is kept under the org `_`.
 
 mod admission;
