@@ -34,7 +34,7 @@ pub const NAME: &str = "ingress";
 /// Runs until shutdown; requests in flight are answered first.
 ///
 /// # Errors
-/// When the address can't be bound or the configuration names no broker.
+/// When the address can't be bound or the configuration names no broker, or keys that are no references.
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.broker.nats_url, NAME).await.context(NAME)?;
     let orgs = Live::start(bus.clone(), config.orgs_snapshot, runtime.shutdown.clone()).await;
@@ -43,9 +43,10 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.health.check("ingress.orgs", move || {
         directory.directory().map(|_| ()).ok_or_else(|| "no orgs loaded yet".to_owned())
     });
+    let [elevenlabs, highlevel] = config.platform.references().map_err(anyhow::Error::msg)?;
     let platform = Platform {
-        elevenlabs: Keys::start(config.platform.elevenlabs_secrets, runtime.shutdown.clone()).await,
-        highlevel: Keys::start(config.platform.highlevel_public_keys, runtime.shutdown.clone()).await,
+        elevenlabs: Keys::start(elevenlabs, runtime.shutdown.clone()).await,
+        highlevel: Keys::start(highlevel, runtime.shutdown.clone()).await,
     };
     let context = Arc::new(handle::Context::new(bus.clone(), orgs, platform));
     let served = runtime.serve_public(NAME, config.listen, handle::router(&context)).await;

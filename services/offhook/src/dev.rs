@@ -10,7 +10,6 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use orgs::SecretRef;
 use runtime::{
     Runtime, Telemetry,
     config::{Broker, Database, Logs},
@@ -124,7 +123,7 @@ impl Dev {
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let mut platform = self.platform.clone();
         if platform.highlevel_public_keys.is_empty() {
-            platform.highlevel_public_keys.push(SecretRef::Env(DEMO_HIGHLEVEL_PUBLIC_KEY.to_owned()));
+            platform.highlevel_public_keys.push(format!("env:{DEMO_HIGHLEVEL_PUBLIC_KEY}"));
         }
         let services = vec![
             Service::Ingress(ingress::Config { listen, orgs_snapshot, platform, broker: broker.clone() }),

@@ -5,7 +5,6 @@
 use std::{path::PathBuf, time::Duration};
 
 use bus::{Bus, Lag};
-use orgs::SecretRef;
 use runtime::config::{Broker, Database};
 use servers::{Nats, Postgres, Redis};
 use sqlx::PgPool;
@@ -171,8 +170,8 @@ impl World {
             listen: "127.0.0.1:0".parse().expect("an address"),
             orgs_snapshot: Some(self.path("orgs.json")),
             platform: ingress::PlatformKeys {
-                elevenlabs_secrets: vec![SecretRef::File(self.path("elevenlabs.key"))],
-                highlevel_public_keys: vec![SecretRef::File(self.path("highlevel.key"))],
+                elevenlabs_secrets: vec![format!("file:{}", self.path("elevenlabs.key").display())],
+                highlevel_public_keys: vec![format!("file:{}", self.path("highlevel.key").display())],
             },
             broker: Broker { nats_url: self.nats.url() },
         };
