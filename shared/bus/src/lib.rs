@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod bucket;
+mod checkup;
 mod connection;
 mod consume;
 mod dead;
@@ -20,6 +21,7 @@ mod trace;
 mod worker;
 
 pub use bucket::{Bucket, Change};
+pub use checkup::{Checkup, ConsumerCheckup, StreamCheckup};
 pub use connection::{Bus, BusError, State};
 pub use consume::{Consumption, consume};
 pub use large::{BodyError, BodyRef};

@@ -28,8 +28,8 @@ const CONSUMERS: [&str; 5] = [
 ];
 
 /// The oldest server whose JetStream does what we rely on.
-const SERVER_MIN: (i64, i64, i64) = (2, 14, 0);
-const CURE: &str = "run `offhook streams apply`";
+pub(crate) const SERVER_MIN: (i64, i64, i64) = (2, 14, 0);
+pub(crate) const CURE: &str = "run `offhook streams apply`";
 
 /// What `apply` did to one stream or consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn keep_larger(wanted: &mut stream::Config, found: &stream::Config) {
     wanted.max_age = if found.max_age.is_zero() { found.max_age } else { wanted.max_age.max(found.max_age) };
 }
 
-fn verify_stream(found: &stream::Config, wanted: &stream::Config) -> Result<(), BusError> {
+pub(crate) fn verify_stream(found: &stream::Config, wanted: &stream::Config) -> Result<(), BusError> {
     let faults = [
         ("storage", found.storage != wanted.storage),
         ("retention", found.retention != wanted.retention),
@@ -217,8 +217,14 @@ async fn find_consumer(jetstream: &jetstream::Context, name: &str) -> Result<Opt
     }
 }
 
-fn streams() -> [stream::Config; 4] {
+/// The streams as the files declare them.
+pub(crate) fn streams() -> [stream::Config; 4] {
     STREAMS.map(read)
+}
+
+/// The consumers as the files declare them.
+pub(crate) fn consumers() -> Vec<consumer::Config> {
+    CONSUMERS.map(read).into()
 }
 
 /// Reads one of the embedded files; a test reads them all, so a broken one never leaves this repository.
