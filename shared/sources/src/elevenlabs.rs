@@ -8,8 +8,10 @@ mod decode;
 mod initiation;
 mod name;
 mod signature;
+mod talk;
 
 pub use decode::decode;
 pub use initiation::{Initiation, InitiationAnswer, initiation, verify_initiation};
 pub use name::{agent_id, name};
 pub use signature::{FUTURE_MS, SIGNATURE_HEADER, WINDOW_MS, sign, verify};
+pub use talk::Talk;

@@ -12,8 +12,10 @@ mod decode;
 mod jid;
 mod name;
 mod redact;
+mod words;
 
 pub use credential::{API_KEY_HEADER, BEHIND_MS, LEEWAY_MS, sign, verify};
 pub use decode::decode;
 pub use name::name;
 pub use redact::redact;
+pub use words::Words;
