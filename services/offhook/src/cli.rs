@@ -11,7 +11,8 @@ use runtime::{
 };
 
 use crate::{
-    cache, crm, dead, dev, load, orgs_file, output::Output, private, ring, rings, services, setup, simulate, status,
+    cache, crm, dead, dev, doctor, load, orgs_file, output::Output, private, ring, rings, services, setup, simulate,
+    status,
 };
 
 /// Offhook picks up the phone for your webhooks.
@@ -74,6 +75,8 @@ enum Command {
     Cache(cache::Cache),
     /// How the servers are, how full the streams, how far the workers
     Status(status::Status),
+    /// Whether the installation and its orgs are well, from end to end, and if not, what helps
+    Doctor(doctor::Doctor),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -119,10 +122,16 @@ enum Simulate {
     Ring(ring::Ring),
     /// Let many callers ring at a given rate, and tell how fast they are answered and how much the cache had
     Rings(rings::Rings),
-    /// Send one call, signed as Retell signs, and follow it
+    /// Send one call, signed as its provider signs, and follow it
     Call(simulate::Call),
     /// Change a contact's name, as HighLevel tells of it, and show what the contact is called then
     Contact(simulate::Contact),
+    /// Send a text on WhatsApp, as Evolution API tells of it, and follow it
+    Message(simulate::Message),
+    /// Tell what became of an appointment, as Cal.com does, and follow it
+    Appointment(simulate::Appointment),
+    /// Send an event of the org's own, as any sender of Standard Webhooks does, and follow it
+    Webhook(simulate::Webhook),
     /// Send many calls at a given rate, and count in Postgres what became of them
     Load(load::Load),
 }
@@ -174,11 +183,15 @@ impl Command {
             Self::Simulate(Simulate::Rings(rings)) => return rings.run(output).await,
             Self::Simulate(Simulate::Call(call)) => call.run(output).await?,
             Self::Simulate(Simulate::Contact(contact)) => contact.run(output).await?,
+            Self::Simulate(Simulate::Message(message)) => message.run(output).await?,
+            Self::Simulate(Simulate::Appointment(appointment)) => appointment.run(output).await?,
+            Self::Simulate(Simulate::Webhook(webhook)) => webhook.run(output).await?,
             Self::Simulate(Simulate::Load(load)) => return load.run(output).await,
             Self::Dead(dead) => dead.run(output).await?,
             Self::Crm(crm) => crm.run(output).await?,
             Self::Cache(cache) => return cache.run(output).await,
             Self::Status(status) => return status.run(output).await,
+            Self::Doctor(doctor) => return doctor.run(output).await,
             Self::Dev(_) | Self::Run { .. } | Self::Completions { .. } => unreachable!("carried out before"),
         }
         Ok(0)

@@ -1,5 +1,7 @@
 //! `offhook dev`: private servers, schema, streams, demo org, all services in this process, one call, then serve.
 
+mod secrets;
+
 use std::{
     net::SocketAddr,
     os::unix::process::CommandExt as _,
@@ -19,6 +21,7 @@ use servers::Servers;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::secrets::Secrets;
 use crate::{
     aftermath,
     output::Output,
@@ -28,14 +31,6 @@ use crate::{
     simulate::{self, Line},
 };
 
-/// The demo org's secrets: what its calls are signed with, what its own code shows, what its vendors want. Made anew at each
-/// start unless they are set.
-const DEMO_KEY: &str = "DEMO_RETELL_API_KEY";
-const DEMO_API_KEY: &str = "DEMO_API_KEY";
-const DEMO_VENDOR_TOKEN: &str = "DEMO_VENDOR_TOKEN";
-/// What the demo org's CRM signs with in place of HighLevel, and what that is verified with.
-const DEMO_HIGHLEVEL_KEY: &str = "DEMO_HIGHLEVEL_PRIVATE_KEY";
-const DEMO_HIGHLEVEL_PUBLIC_KEY: &str = "DEMO_HIGHLEVEL_PUBLIC_KEY";
 /// The demo org, as a file like any other.
 const DEMO_ORGS: &str = include_str!("../../../orgs.demo.toml");
 /// Ports tried after the wanted one.
@@ -61,21 +56,8 @@ pub(crate) struct Dev {
     /// Where the simulated vendors are served; the next free port if this one is busy
     #[arg(long, env = "OFFHOOK_SANDBOX_LISTEN", default_value = "127.0.0.1:8099")]
     sandbox_listen: SocketAddr,
-    /// The key that the demo org's calls are signed with
-    #[arg(long, env = DEMO_KEY, hide_env_values = true)]
-    demo_key: Option<String>,
-    /// The key that the demo org's own code shows
-    #[arg(long, env = DEMO_API_KEY, hide_env_values = true)]
-    demo_api_key: Option<String>,
-    /// What the demo org shows its vendors; the sandbox takes anything
-    #[arg(long, env = DEMO_VENDOR_TOKEN, hide_env_values = true)]
-    demo_vendor_token: Option<String>,
-    /// The Ed25519 key that changes of the demo org's contacts are signed with, 32 bytes in hex
-    #[arg(long, env = DEMO_HIGHLEVEL_KEY, hide_env_values = true)]
-    demo_highlevel_key: Option<String>,
-    /// What they are verified with; made of the other
-    #[arg(long, env = DEMO_HIGHLEVEL_PUBLIC_KEY, hide = true)]
-    demo_highlevel_public_key: Option<String>,
+    #[command(flatten)]
+    secrets: Secrets,
     #[command(flatten)]
     cache: ::cache::Settings,
     #[command(flatten)]
@@ -84,30 +66,26 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(self, logs: &Logs, output: Output) -> ExitCode {
-        let secrets = [&self.demo_key, &self.demo_api_key, &self.demo_vendor_token, &self.demo_highlevel_key]
-            .map(|secret| secret.clone().filter(|s| !s.is_empty()));
-        let public_key = self.demo_highlevel_public_key.as_ref().filter(|key| !key.is_empty());
-        let ([Some(key), Some(api_key), Some(_), Some(highlevel)], Some(_)) = (secrets.clone(), public_key) else {
-            return exit_code("offhook", Err(restart_with(secrets)));
-        };
-        let key = Keys { retell: key, api: api_key, highlevel };
+        if !self.secrets.is_complete() {
+            return exit_code("offhook", Err(restart_with(self.secrets)));
+        }
         let run = || -> anyhow::Result<()> {
             let _telemetry = Telemetry::start(logs, "offhook", "warn")?;
             let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            executor.block_on(self.serve(key, output))
+            executor.block_on(self.serve(output))
         };
         exit_code("offhook", run())
     }
 
-    async fn serve(self, key: Keys, output: Output) -> anyhow::Result<()> {
+    async fn serve(self, output: Output) -> anyhow::Result<()> {
         let servers = private::start("dev", self.fresh).await?;
         let runtime = Runtime::default();
-        let served = signalled(&runtime.shutdown, self.serve_on(&servers, runtime.clone(), key, output)).await;
+        let served = signalled(&runtime.shutdown, self.serve_on(&servers, runtime.clone(), output)).await;
         output.line("stopped; the servers' state is kept");
         servers.stop().await.and(served)
     }
 
-    async fn serve_on(self, servers: &Servers, runtime: Runtime, key: Keys, output: Output) -> anyhow::Result<()> {
+    async fn serve_on(self, servers: &Servers, runtime: Runtime, output: Output) -> anyhow::Result<()> {
         let listen = free(self.listen, output).await?;
         let admin_listen = free(self.admin_listen, output).await?;
         let sandbox_listen = free(self.sandbox_listen, output).await?;
@@ -123,7 +101,7 @@ impl Dev {
         let orgs_snapshot = Some(servers.state_dir().join("orgs.json"));
         let mut platform = self.platform.clone();
         if platform.highlevel_public_keys.is_empty() {
-            platform.highlevel_public_keys.push(format!("env:{DEMO_HIGHLEVEL_PUBLIC_KEY}"));
+            platform.highlevel_public_keys.push(format!("env:{}", secrets::HIGHLEVEL_PUBLIC));
         }
         let services = vec![
             Service::Ingress(ingress::Config { listen, orgs_snapshot, platform, broker: broker.clone() }),
@@ -141,7 +119,7 @@ impl Dev {
         let stop_admin = CancellationToken::new();
         let admin = runtime.serve_admin(admin_listen, stop_admin.clone()).await?;
         let show = async {
-            let shown = self.show(servers, &runtime, &key, output).await;
+            let shown = self.show(servers, &runtime, output).await;
             if shown.is_err() {
                 runtime.shutdown.cancel();
             }
@@ -154,7 +132,7 @@ impl Dev {
     }
 
     /// Waits until the services are ready, says where they are, and sends the demo call.
-    async fn show(&self, servers: &Servers, runtime: &Runtime, key: &Keys, output: Output) -> anyhow::Result<()> {
+    async fn show(&self, servers: &Servers, runtime: &Runtime, output: Output) -> anyhow::Result<()> {
         let ready = async {
             while !runtime.health.report().0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -167,14 +145,14 @@ impl Dev {
         let url = format!("http://{}", runtime.address(ingress::NAME).await);
         let admin_url = format!("http://{}", runtime.address("admin").await);
         let sandbox_url = format!("http://{}", runtime.address(sandbox::NAME).await);
-        write_env(servers, &url, &admin_url, &sandbox_url, key)?;
+        write_env(servers, &url, &admin_url, &sandbox_url, &self.secrets)?;
         output.line(format_args!("offhook ready {url}"));
         if !self.no_demo {
-            self.story(servers, &url, key, output).await?;
+            self.story(servers, &url, output).await?;
         }
         output.line(format_args!(
             "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  vendors   {sandbox_url}/_sandbox/state\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
-             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call; {itself} simulate contact\nStop with Ctrl-C.",
+             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call; {itself} simulate message\nAll well?  {itself} doctor\nStop with Ctrl-C.",
             servers.database_url,
             servers.nats_url,
             servers.redis_url,
@@ -186,11 +164,11 @@ impl Dev {
 
 impl Dev {
     /// One caller, from ringing to hanging up.
-    async fn story(&self, servers: &Servers, url: &str, key: &Keys, output: Output) -> anyhow::Result<()> {
+    async fn story(&self, servers: &Servers, url: &str, output: Output) -> anyhow::Result<()> {
+        let secret = self.secrets.of(secrets::RETELL).to_owned();
         let line = Line {
             url: url.to_owned(),
-            org: "demo".to_owned(),
-            secret: key.retell.clone(),
+            org: "demo".parse()?,
             from: "+15005550006".to_owned(),
             to: "+15005550001".to_owned(),
             agent: "agent_demo".to_owned(),
@@ -198,40 +176,37 @@ impl Dev {
         output.line(
             "\nA caller rings at Demo Dental, and Retell asks who it is. Nothing of the caller is cached; the vendors are simulated:",
         );
-        ring::Ring { line: line.clone(), show: true }.run(output).await?;
+        ring::Ring { line: line.clone(), secret: secret.clone(), show: true }.run(output).await?;
         output.line("\nThe caller rings again:");
-        ring::Ring { line: line.clone(), show: false }.run(output).await?;
+        ring::Ring { line: line.clone(), secret: secret.clone(), show: false }.run(output).await?;
         output.line("\nThe caller hangs up, and Retell tells us:");
         let (nats_url, database_url) = (Some(servers.nats_url.clone()), Some(servers.database_url.clone()));
-        simulate::Call { line: line.clone(), turns: 12, nats_url, database_url }.run(output).await?;
+        let call = simulate::Call {
+            line: line.clone(),
+            source: None,
+            secret: Some(secret.clone()),
+            elevenlabs_secret: None,
+            turns: 12,
+            nats_url,
+            database_url,
+        };
+        call.run(output).await?;
         let pool = postgres::connect(&servers.database_url, "offhook dev")?;
-        aftermath::show(&pool, &line.org, &line.from.parse()?, output).await?;
+        aftermath::show(&pool, line.org.as_str(), &line.from.parse()?, output).await?;
         output.line("\nThe same caller, a moment later:");
-        ring::Ring { line, show: true }.run(output).await
+        ring::Ring { line, secret, show: true }.run(output).await
     }
-}
-
-/// The demo org's secrets that commands need.
-struct Keys {
-    retell: String,
-    api: String,
-    highlevel: String,
 }
 
 /// Starts this program again with all demo secrets in its environment: the demo org's file refers to them, and a process can't
 /// safely change its own environment.
-fn restart_with(secrets: [Option<String>; 4]) -> anyhow::Error {
-    let [key, api_key, vendor_token, highlevel] = secrets;
-    let made = |secret: Option<String>| secret.unwrap_or_else(|| format!("key_demo_{}", uuid::Uuid::new_v4().simple()));
-    let highlevel = highlevel.unwrap_or_else(|| [(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string()).concat());
-    let public_key = match sources::highlevel::public_key(&highlevel).context(DEMO_HIGHLEVEL_KEY) {
-        Ok(public_key) => public_key,
+fn restart_with(secrets: Secrets) -> anyhow::Error {
+    let secrets = match secrets.completed() {
+        Ok(secrets) => secrets,
         Err(error) => return error,
     };
     let itself = std::env::current_exe().unwrap_or_else(|_| "offhook".into());
-    let names = [DEMO_KEY, DEMO_API_KEY, DEMO_VENDOR_TOKEN].into_iter().zip([key, api_key, vendor_token].map(made));
-    let pair = [(DEMO_HIGHLEVEL_KEY, highlevel), (DEMO_HIGHLEVEL_PUBLIC_KEY, public_key)];
-    Command::new(itself).args(std::env::args_os().skip(1)).envs(names.chain(pair)).exec().into()
+    Command::new(itself).args(std::env::args_os().skip(1)).envs(secrets.iter()).exec().into()
 }
 
 async fn prepare(servers: &Servers, orgs_file: &Path, output: Output) -> anyhow::Result<()> {
@@ -257,7 +232,7 @@ async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> 
 }
 
 /// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells.
-fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, key: &Keys) -> anyhow::Result<()> {
+fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, demo: &Secrets) -> anyhow::Result<()> {
     let state = servers.state_dir();
     let first = state.file_name().is_some_and(|slot| slot == "dev");
     let path = if first { state.with_file_name("env") } else { state.join("env") };
@@ -269,10 +244,8 @@ fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, k
         ("DATABASE_URL", database),
         ("REDIS_URL", redis),
         ("OFFHOOK_SANDBOX_URL", sandbox_url),
-        (DEMO_KEY, &key.retell),
-        (DEMO_API_KEY, &key.api),
-        (DEMO_HIGHLEVEL_KEY, &key.highlevel),
     ];
-    let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    let text: String =
+        lines.into_iter().chain(demo.iter()).map(|(name, value)| format!("export {name}='{value}'\n")).collect();
     std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
 }

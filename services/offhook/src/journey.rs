@@ -1,23 +1,31 @@
-//! The journey of one call or of one contact, made visible: the event on the stream, the row in Postgres.
+//! The journey of one call, one contact or one event, made visible: the event on the stream, the row in Postgres.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bus::Bus;
-use contract::{EventType, OrgId, PhoneNumber, Source};
+use contract::{EventType, OrgId, PhoneNumber, Source, Timestamp};
 use serde_json::json;
 use sqlx::{PgPool, Row as _};
 
-use crate::output::Output;
+use crate::{delivery::Delivery, output::Output};
 
 /// How long the broker may take to be ready, and an acknowledged call to show up before the journey is given up.
 pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(15);
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
+/// Which call is followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) org: &'a OrgId,
+    pub(crate) source: Source,
+    /// The provider's id.
+    pub(crate) id: &'a str,
+}
+
 /// Shows the call's last event on the stream.
-pub(crate) async fn show_event(bus: &Bus, org: &str, call_id: &str, output: Output) -> anyhow::Result<()> {
-    let org: OrgId = org.parse()?;
-    let subject = EventType::CallAnalyzed.subject(&org, Source::RETELL);
+pub(crate) async fn show_event(bus: &Bus, call: Call<'_>, output: Output) -> anyhow::Result<()> {
+    let (subject, call_id) = (EventType::CallAnalyzed.subject(call.org, call.source), call.id);
     let stored = bus.latest(&subject).await?;
     let stored = stored.filter(|stored| stored.envelope.subject.as_deref() == Some(call_id));
     let stored = stored.with_context(|| format!("the stream holds no {subject} of {call_id}"))?;
@@ -32,8 +40,7 @@ pub(crate) async fn show_event(bus: &Bus, org: &str, call_id: &str, output: Outp
 /// Waits for the call's whole row and shows it.
 pub(crate) async fn show_row(
     pool: &PgPool,
-    org: &str,
-    call_id: &str,
+    Call { org, source, id: call_id }: Call<'_>,
     began: Instant,
     output: Output,
 ) -> anyhow::Result<()> {
@@ -41,9 +48,11 @@ pub(crate) async fn show_row(
         loop {
             let select = sqlx::query(
                 "SELECT status, direction, branch, contact_phone, duration_ms, summary FROM offhook.calls
-                 WHERE org = $1 AND source = 'retell' AND call_id = $2 AND summary IS NOT NULL",
+                 WHERE org = $1 AND source = $2 AND call_id = $3 AND summary IS NOT NULL",
             );
-            if let Some(row) = select.bind(org).bind(call_id).fetch_optional(pool).await? {
+            if let Some(row) =
+                select.bind(org.as_str()).bind(source.as_str()).bind(call_id).fetch_optional(pool).await?
+            {
                 return anyhow::Ok(row);
             }
             tokio::time::sleep(LOOK_PAUSE).await;
@@ -74,7 +83,7 @@ pub(crate) async fn show_row(
 /// Waits until the contact's row has this name and shows it.
 pub(crate) async fn show_contact(
     pool: &PgPool,
-    org: &str,
+    org: &OrgId,
     phone: &PhoneNumber,
     name: &str,
     output: Output,
@@ -85,7 +94,7 @@ pub(crate) async fn show_contact(
             let select = sqlx::query_as::<_, (Option<String>, i64)>(
                 "SELECT email, total_calls FROM offhook.contacts WHERE org = $1 AND phone = $2 AND name = $3",
             );
-            if let Some(row) = select.bind(org).bind(phone.as_str()).bind(name).fetch_optional(pool).await? {
+            if let Some(row) = select.bind(org.as_str()).bind(phone.as_str()).bind(name).fetch_optional(pool).await? {
                 return anyhow::Ok(row);
             }
             tokio::time::sleep(LOOK_PAUSE).await;
@@ -100,6 +109,43 @@ pub(crate) async fn show_contact(
     output.result(
         format_args!("  in Postgres after {took_ms:.0} ms: contact {phone}: {name}, {written_to}, {total_calls} calls"),
         &json!({ "step": "row", "after_ms": took_ms, "phone": phone, "name": name, "email": email, "total_calls": total_calls }),
+    );
+    Ok(())
+}
+
+/// An event in the archive: its type, its id, what it is about, when it happened.
+pub(crate) type Archived = (String, String, Option<String>, Timestamp);
+
+/// The delivery's row in the archive, if it is there yet.
+pub(crate) async fn archived(pool: &PgPool, delivery: &Delivery) -> sqlx::Result<Option<Archived>> {
+    let keys: Vec<uuid::Uuid> = delivery.keys().into_iter().map(contract::EventKey::as_uuid).collect();
+    let select = "SELECT type, event_id, subject, occurred_at FROM offhook.events WHERE event_key = ANY($1)";
+    sqlx::query_as(select).bind(keys).fetch_optional(pool).await
+}
+
+/// Waits until the delivery is archived and shows its row.
+pub(crate) async fn show_archived(
+    pool: &PgPool,
+    delivery: &Delivery,
+    began: Instant,
+    output: Output,
+) -> anyhow::Result<()> {
+    let row = tokio::time::timeout(ARRIVAL_MAX, async {
+        loop {
+            if let Some(row) = archived(pool, delivery).await? {
+                return anyhow::Ok(row);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    });
+    let (kind, id, subject, at) = row.await.with_context(|| {
+        format!("{} is not archived within {} s; is log-worker running?", delivery.event, ARRIVAL_MAX.as_secs())
+    })??;
+    let took_ms = began.elapsed().as_secs_f64() * 1000.0;
+    let about = subject.as_deref().unwrap_or("-");
+    output.result(
+        format_args!("  in Postgres after {took_ms:.0} ms: {kind} of {about} at {at}, id {id}"),
+        &json!({ "step": "row", "after_ms": took_ms, "type": kind, "event_id": id, "subject": subject, "occurred_at": at }),
     );
     Ok(())
 }

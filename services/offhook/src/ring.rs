@@ -32,6 +32,9 @@ const SHOWN_CHARS_MAX: usize = 110;
 pub(crate) struct Ring {
     #[command(flatten)]
     pub(crate) line: Line,
+    /// The key to sign with
+    #[arg(long, env = "DEMO_RETELL_API_KEY", hide_env_values = true)]
+    pub(crate) secret: String,
     /// Show the variables too
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub(crate) show: bool,
@@ -39,7 +42,7 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let Line { url, org, secret, from, to, agent } = &self.line;
+        let (Line { url, org, from, to, agent }, secret) = (&self.line, &self.secret);
         let question = json!({
             "event": "call_inbound",
             "event_timestamp": Utc::now().timestamp_millis(),
