@@ -12,7 +12,6 @@ mod slots;
 pub use appointment::{Appointment, Status, Time};
 pub use contact::{Contact, CustomField, Push, Pushed};
 pub use note::Note;
-pub use slots::Slots;
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! How long a vendor that says "too many" (429) is left alone.
 //!
 //! `Retry-After` is seconds or a date (RFC 9110 § 10.2.3). Without it: HighLevel names its interval and what is left of the day,
-//! Zep when its window ends, in seconds since 1970; HubSpot its interval, and in the body (`policyName`) whether the limit is the
+//! Zep when its window ends, in seconds since 1970; Cal.com in how many seconds it ends, under a name that ends with its limit's
+//! own (`X-RateLimit-Reset-Default`); HubSpot its interval, and in the body (`policyName`) whether the limit is the
 //! day's, the ten seconds' or a search's second. No jitter: after the pause the budget lets calls through one by one.
 
 use std::time::Duration;
@@ -37,11 +38,18 @@ pub(crate) fn pause(headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Dur
         let seconds = i64::try_from(number("x-ratelimit-reset")?).ok()?;
         DateTime::from_timestamp(seconds, 0).filter(|time| *time > now).map(until)
     };
+    // A third party's page says that Cal.com too counts from 1970; its source does not. Of several limits the longest counts.
+    let window = || {
+        let ends = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ratelimit-reset-"));
+        let seconds = ends.filter_map(|(_, value)| value.to_str().ok()?.trim().parse::<u64>().ok()).max()?;
+        let epoch = u64::try_from(now.timestamp()).unwrap_or_default();
+        Some(Duration::from_secs(seconds.checked_sub(epoch).unwrap_or(seconds)))
+    };
     let interval = || {
         let of_hubspot = || number("x-hubspot-ratelimit-interval-milliseconds");
         number("x-ratelimit-interval-milliseconds").or_else(of_hubspot).map(Duration::from_millis)
     };
-    let pause = after().or_else(day).or_else(second).or_else(reset).or_else(interval);
+    let pause = after().or_else(day).or_else(second).or_else(reset).or_else(window).or_else(interval);
     pause.unwrap_or(PAUSE_USUAL).clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
@@ -71,6 +79,9 @@ mod tests {
         let end = (now.timestamp() + 42).to_string();
         assert_eq!(of(&[("x-ratelimit-reset", &end)]), 42);
         assert_eq!(of(&[("x-ratelimit-reset", "42")]), 10, "no moment in time");
+        assert_eq!(of(&[("x-ratelimit-reset-default", "42"), ("x-ratelimit-reset-long", "50")]), 50);
+        assert_eq!(of(&[("x-ratelimit-reset-default", &end)]), 42, "if it counts from 1970 after all");
+        assert_eq!(of(&[("x-ratelimit-reset-default", "0")]), 1);
         assert_eq!(of(&[("retry-after", "0")]), 1);
         assert_eq!(of(&[("retry-after", "999999999999")]), 600);
         assert_eq!(of(&[("retry-after", "99999999999999999999999")]), 10);

@@ -10,6 +10,7 @@
 
 mod breaker;
 mod by;
+pub mod calcom;
 mod call;
 mod draft;
 mod error;
@@ -23,6 +24,7 @@ mod line;
 pub mod mem0;
 mod memory;
 mod message;
+mod slots;
 mod trace;
 mod vendors;
 pub mod zep;
@@ -30,4 +32,5 @@ pub mod zep;
 pub use by::By;
 pub use error::VendorError;
 pub use memory::{Memory, Message, Role, UserId};
+pub use slots::Slots;
 pub use vendors::{Limits, NoClient, Vendors};

@@ -14,9 +14,11 @@ const HIDDEN: char = '…';
 /// The vendor's sentence; empty if there is none.
 ///
 /// HighLevel: `message`, a string or a list of them. HubSpot, Zep and Langfuse: `message`. mem0: `details.message`, `detail` or `error`.
+/// Cal.com: `error.message`.
 pub(crate) fn of(body: &[u8], secrets: &[SecretString]) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    let places = [&json["message"], &json["details"]["message"], &json["detail"], &json["error"]];
+    let places =
+        [&json["message"], &json["details"]["message"], &json["detail"], &json["error"], &json["error"]["message"]];
     let said = places.into_iter().find_map(|place| match place {
         Value::String(text) => Some(text.clone()),
         Value::Array(list) => Some(list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")),

@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, FixedOffset, NaiveDate, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{CALENDARS, HighLevel, VENDOR, VERSION};
 use crate::{
-    By, VendorError,
+    By, Slots, VendorError,
     draft::{Draft, Operation},
     lenient::left_out,
+    slots::check,
 };
 
-/// The longest time that may be asked about at once.
-const DAYS_MAX: i64 = 31;
 const NAME: &str = "free_slots";
-
-/// When slots begin, in order, by the date in the zone that was asked for. A day that is not there has none.
-pub type Slots = BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>;
 
 impl HighLevel<'_> {
     /// The calendar's free slots from `from` to `to`, at most 31 days, told in `zone`.
@@ -32,9 +28,7 @@ impl HighLevel<'_> {
         zone: Tz,
         by: By,
     ) -> Result<Slots, VendorError> {
-        if to <= from || to - from > Duration::days(DAYS_MAX) {
-            return Err(VendorError::Unsendable(format!("slots of no time or of more than {DAYS_MAX} days")));
-        }
+        check((from, to))?;
         let draft = Draft::get(["calendars", calendar_id, "free-slots"]).header(VERSION, CALENDARS);
         // Milliseconds go in, ISO 8601 comes out.
         let draft = draft.query("startDate", &from.timestamp_millis()).query("endDate", &to.timestamp_millis());

@@ -1,5 +1,6 @@
 //! Calls to vendors against a listener on loopback: the discipline that all share, and what each vendor is sent and says.
 
+mod calcom;
 mod discipline;
 mod double;
 mod highlevel;
