@@ -42,6 +42,8 @@ pub(crate) struct Moment {
     pub(crate) read_lag: Duration,
     /// From a write to HubSpot's searches.
     pub(crate) hubspot_lag: Duration,
+    /// From a booking to Cal.com's lists and slots.
+    pub(crate) calcom_lag: Duration,
     /// From a message to the memories made of it.
     pub(crate) memory_lag: Duration,
 }

@@ -1,13 +1,14 @@
-//! The way to steer the sandbox and to look into it: `/_sandbox/faults`, `/requests`, `/state`, `/reset`.
+//! The way to steer the sandbox and to look into it: `/_sandbox/faults`, `/requests`, `/state`, `/reset`,
+//! and `/calcom/bookings`, where somebody books and cancels without us.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Query, State as Shared},
+    extract::{DefaultBodyLimit, Path, Query, State as Shared},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub(crate) fn router(sandbox: &Arc<Sandbox>) -> Router {
         .route("/_sandbox/faults", get(faults).put(set_faults))
         .route("/_sandbox/requests", get(requests))
         .route("/_sandbox/state", get(state))
+        .route("/_sandbox/calcom/bookings", post(book))
+        .route("/_sandbox/calcom/bookings/{uid}", delete(unbook))
         .route("/_sandbox/reset", post(reset))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::clone(sandbox))
@@ -87,6 +90,20 @@ async fn requests(Shared(sandbox): Shared<Arc<Sandbox>>, Query(query): Parameter
 
 async fn state(Shared(sandbox): Shared<Arc<Sandbox>>) -> Json<Value> {
     Json(sandbox.world.lock().state.shown())
+}
+
+async fn book(Shared(sandbox): Shared<Arc<Sandbox>>, Json(wanted): Json<Value>) -> Response {
+    match sandbox.world.lock().book(&wanted) {
+        Ok(booking) => (StatusCode::CREATED, Json(booking)).into_response(),
+        Err(why) => refusal(StatusCode::BAD_REQUEST, "bad_booking", &why).into_response(),
+    }
+}
+
+async fn unbook(Shared(sandbox): Shared<Arc<Sandbox>>, Path(uid): Path<String>) -> Response {
+    match sandbox.world.lock().unbook(&uid) {
+        Some(booking) => Json(booking).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, "not_found", "no such booking").into_response(),
+    }
 }
 
 async fn reset(Shared(sandbox): Shared<Arc<Sandbox>>) -> StatusCode {

@@ -99,6 +99,8 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
     let hubspot_rate_per_10_s = fields.take("hubspot_rate_per_10_s").unwrap_or(usual.hubspot_rate_per_10_s);
     let hubspot_searches_per_s = fields.take("hubspot_searches_per_s").unwrap_or(usual.hubspot_searches_per_s);
     let highlevel_rate_per_10_s = fields.take("highlevel_rate_per_10_s").unwrap_or(usual.highlevel_rate_per_10_s);
+    let calcom_rate_per_60_s = fields.take("calcom_rate_per_60_s").unwrap_or(usual.calcom_rate_per_60_s);
+    let calcom_read_lag_ms = fields.milliseconds("calcom_read_lag_ms", usual.calcom_read_lag_ms);
     fields.end();
     let usual = usual.delays_ms;
     let delays_ms = delays.map_or(usual.clone(), |value| {
@@ -107,6 +109,7 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
             highlevel_contacts: fields.milliseconds("highlevel_contacts", usual.highlevel_contacts),
             highlevel_calendars: fields.milliseconds("highlevel_calendars", usual.highlevel_calendars),
             hubspot: fields.milliseconds("hubspot", usual.hubspot),
+            calcom: fields.milliseconds("calcom", usual.calcom),
             zep: fields.milliseconds("zep", usual.zep),
             mem0: fields.milliseconds("mem0", usual.mem0),
             langfuse: fields.milliseconds("langfuse", usual.langfuse),
@@ -122,6 +125,8 @@ fn settings_of(value: Value, faults: &mut Vec<String>) -> Settings {
         hubspot_rate_per_10_s,
         hubspot_searches_per_s,
         hubspot_read_lag_ms,
+        calcom_rate_per_60_s,
+        calcom_read_lag_ms,
     }
 }
 
@@ -193,7 +198,7 @@ mod tests {
             "rules[0].status: between 200 and 599",
             "rules[0].times: at least 1",
             "rules[0].colour: no such field",
-            "rules[1].vendor: name one of highlevel, hubspot, zep, mem0, langfuse",
+            "rules[1].vendor: name one of highlevel, hubspot, calcom, zep, mem0, langfuse",
             "rules[2].delay_ms: invalid type",
             "rules[2].body: needs a status",
             "rules[2]: needs one of delay_ms, status, hang",

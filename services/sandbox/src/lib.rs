@@ -1,7 +1,7 @@
 //! **sandbox**: the vendors' APIs simulated as one local service, each below its own prefix, with delays and faults to order.
 //!
-//! - *Consumes* HTTP: `/highlevel`, `/hubspot`, `/zep`, `/mem0` and `/langfuse`, below each the vendor's own paths; `/_sandbox` to steer
-//!   it: faults, requests, state, reset.
+//! - *Consumes* HTTP: `/highlevel`, `/hubspot`, `/calcom`, `/zep`, `/mem0` and `/langfuse`, below each the vendor's own paths;
+//!   `/_sandbox` to steer it: faults, requests, state, bookings from elsewhere, reset.
 //! - *Owns* what the vendors would keep, in memory: gone at the end, back to the seed on reset.
 //! - *Emits* nothing.
 //! - *Calls* nothing.
@@ -9,10 +9,11 @@
 //!   the journal.
 //! - *Refuses* what the vendor refuses, in the vendor's words: no credentials, the wrong `Version`, unknown fields, a slot that
 //!   is taken, too many requests. Any credentials that are well formed will do. Only HighLevel's dated versions are known, of
-//!   HubSpot 2026-09, of Zep the v3 generation, of mem0 the current paths.
+//!   HubSpot 2026-09, of Cal.com those of 2024, of Zep the v3 generation, of mem0 the current paths.
 //!
 //! A request is carried out to its end even if its caller has left, as at a vendor: a timeout tells nothing about the effect.
 
+mod calcom;
 mod call;
 mod config;
 mod control;
@@ -30,6 +31,7 @@ mod relevance;
 mod reply;
 mod seed;
 mod settings;
+mod slots;
 mod state;
 mod vendor;
 mod window;

@@ -5,6 +5,7 @@
 use axum::{http::StatusCode, routing::MethodFilter};
 
 use crate::{
+    calcom::{bookings, slots},
     call::{Call, Moment},
     highlevel::{appointments, calendars, contacts, locations, notes, search, tags},
     hubspot::{self, properties},
@@ -51,12 +52,14 @@ impl Operation {
         }
         static HIGHLEVEL: Operation = of(Vendor::Highlevel, |_, _, _| Err(not_found(Vendor::Highlevel)));
         static HUBSPOT: Operation = of(Vendor::Hubspot, |_, _, _| Err(not_found(Vendor::Hubspot)));
+        static CALCOM: Operation = of(Vendor::Calcom, |_, _, _| Err(not_found(Vendor::Calcom)));
         static ZEP: Operation = of(Vendor::Zep, |_, _, _| Err(not_found(Vendor::Zep)));
         static MEM0: Operation = of(Vendor::Mem0, |_, _, _| Err(not_found(Vendor::Mem0)));
         static LANGFUSE: Operation = of(Vendor::Langfuse, |_, _, _| Err(not_found(Vendor::Langfuse)));
         match vendor {
             Vendor::Highlevel => &HIGHLEVEL,
             Vendor::Hubspot => &HUBSPOT,
+            Vendor::Calcom => &CALCOM,
             Vendor::Zep => &ZEP,
             Vendor::Mem0 => &MEM0,
             Vendor::Langfuse => &LANGFUSE,
@@ -128,6 +131,10 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     read(Vendor::Hubspot, "note.search", POST, "/crm/objects/2026-09/notes/search", hubspot::search::notes),
     read(Vendor::Hubspot, "property.list", GET, "/crm/v3/properties/contacts", properties::list),
     write(Vendor::Hubspot, "property.create", POST, "/crm/v3/properties/contacts", properties::create),
+
+    read(Vendor::Calcom, "slots.free", GET, "/v2/slots", slots::free),
+    read(Vendor::Calcom, "booking.list", GET, "/v2/bookings", bookings::list),
+    read(Vendor::Calcom, "booking.get", GET, "/v2/bookings/{uid}", bookings::get),
 
     write(Vendor::Zep, "user.create", POST, "/api/v2/users", users::create),
     read(Vendor::Zep, "user.get", GET, "/api/v2/users/{userId}", users::get),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    calcom::{self, Calcom},
     call::Moment,
     highlevel::{Appointment, Record, contacts},
     hubspot,
@@ -39,11 +40,13 @@ const APPOINTMENT_HOUR: u32 = 10;
 
 pub(crate) fn sow(state: &mut State) {
     let no = Duration::ZERO;
-    let moment = Moment { now: Instant::now(), utc: Utc::now(), read_lag: no, hubspot_lag: no, memory_lag: no };
+    let moment =
+        Moment { now: Instant::now(), utc: Utc::now(), read_lag: no, hubspot_lag: no, calcom_lag: no, memory_lag: no };
     for (location_id, calendar_id, org) in LOCATIONS {
         sow_location(state, location_id, calendar_id, org, &moment);
     }
     sow_hubspot(&mut state.hubspot, &moment);
+    sow_calcom(&mut state.calcom, &moment);
     // The known caller under every name that a memory may have for them: bare, and by org.
     let names = [JANE.0.to_owned(), format!("tel:{}", JANE.0)];
     for user_id in names.into_iter().chain(LOCATIONS.map(|(_, _, org)| format!("{org}:{}", JANE.0))) {
@@ -100,6 +103,17 @@ fn sow_hubspot(hubspot: &mut hubspot::HubSpot, moment: &Moment) {
         // Nothing in it can be refused: a fresh account, known properties, no two alike.
         let _ = hubspot::contacts::add(hubspot, &contact, moment);
     }
+}
+
+/// An event type, and the known caller's booking of it, made with a number alone.
+fn sow_calcom(calcom: &mut Calcom, moment: &Moment) {
+    let Some(start) = next_appointment(moment.utc) else { return };
+    let booking = json!({
+        "eventTypeId": calcom::EVENT_TYPE, "start": start.to_rfc3339(), "title": "Check-up between Demo Dental and Jane Doe",
+        "attendee": { "name": JANE.1, "phoneNumber": JANE.0, "timeZone": "America/New_York" },
+    });
+    // Nothing in it can be refused: the one event type, a time to come, and nobody has booked yet.
+    let _ = calcom::bookings::add(calcom, &booking, moment);
 }
 
 fn next_appointment(now: DateTime<Utc>) -> Option<DateTime<FixedOffset>> {

@@ -22,6 +22,10 @@ pub(crate) struct Settings {
     pub(crate) hubspot_searches_per_s: u64,
     /// From a write to HubSpot's searches.
     pub(crate) hubspot_read_lag_ms: u64,
+    /// Requests of Cal.com in one of its minutes.
+    pub(crate) calcom_rate_per_60_s: u64,
+    /// From a booking to Cal.com's lists and slots.
+    pub(crate) calcom_read_lag_ms: u64,
 }
 
 /// From a request to its answer, in milliseconds.
@@ -31,6 +35,7 @@ pub(crate) struct Delays {
     pub(crate) highlevel_contacts: u64,
     pub(crate) highlevel_calendars: u64,
     pub(crate) hubspot: u64,
+    pub(crate) calcom: u64,
     pub(crate) zep: u64,
     pub(crate) mem0: u64,
     pub(crate) langfuse: u64,
@@ -43,6 +48,7 @@ impl Default for Settings {
                 highlevel_contacts: 200,
                 highlevel_calendars: 140,
                 hubspot: 200,
+                calcom: 140,
                 zep: 150,
                 mem0: 150,
                 langfuse: 80,
@@ -53,6 +59,8 @@ impl Default for Settings {
             hubspot_rate_per_10_s: 100,
             hubspot_searches_per_s: 4,
             hubspot_read_lag_ms: 0,
+            calcom_rate_per_60_s: 120,
+            calcom_read_lag_ms: 0,
         }
     }
 }
@@ -63,7 +71,7 @@ impl Settings {
         match vendor {
             Vendor::Highlevel => self.highlevel_rate_per_10_s,
             Vendor::Hubspot => self.hubspot_rate_per_10_s,
-            Vendor::Zep | Vendor::Mem0 | Vendor::Langfuse => u64::MAX,
+            Vendor::Calcom | Vendor::Zep | Vendor::Mem0 | Vendor::Langfuse => u64::MAX,
         }
     }
 
@@ -73,6 +81,7 @@ impl Settings {
             Vendor::Highlevel if operation.is_of_calendars() => delays.highlevel_calendars,
             Vendor::Highlevel => delays.highlevel_contacts,
             Vendor::Hubspot => delays.hubspot,
+            Vendor::Calcom => delays.calcom,
             Vendor::Zep => delays.zep,
             Vendor::Mem0 => delays.mem0,
             Vendor::Langfuse => delays.langfuse,

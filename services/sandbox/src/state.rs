@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::{highlevel::HighLevel, hubspot::HubSpot, langfuse::Langfuse, mem0::Mem0, seed, zep::Zep};
+use crate::{calcom::Calcom, highlevel::HighLevel, hubspot::HubSpot, langfuse::Langfuse, mem0::Mem0, seed, zep::Zep};
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) highlevel: HighLevel,
     pub(crate) hubspot: HubSpot,
+    pub(crate) calcom: Calcom,
     pub(crate) zep: Zep,
     pub(crate) mem0: Mem0,
     pub(crate) langfuse: Langfuse,
@@ -26,6 +27,7 @@ impl State {
         json!({
             "highlevel": self.highlevel.shown(),
             "hubspot": self.hubspot.shown(),
+            "calcom": self.calcom.shown(),
             "zep": self.zep.shown(),
             "mem0": self.mem0.shown(),
             "langfuse": self.langfuse.shown(),

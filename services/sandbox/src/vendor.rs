@@ -3,7 +3,9 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{call::Call, highlevel, hubspot, langfuse, mem0, operation::Operation, reply::Reply, state::State, zep};
+use crate::{
+    calcom, call::Call, highlevel, hubspot, langfuse, mem0, operation::Operation, reply::Reply, state::State, zep,
+};
 
 /// One simulated vendor; its name is the first segment of its paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -11,18 +13,21 @@ use crate::{call::Call, highlevel, hubspot, langfuse, mem0, operation::Operation
 pub(crate) enum Vendor {
     Highlevel,
     Hubspot,
+    Calcom,
     Zep,
     Mem0,
     Langfuse,
 }
 
 impl Vendor {
-    pub(crate) const ALL: [Self; 5] = [Self::Highlevel, Self::Hubspot, Self::Zep, Self::Mem0, Self::Langfuse];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Highlevel, Self::Hubspot, Self::Calcom, Self::Zep, Self::Mem0, Self::Langfuse];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Highlevel => "highlevel",
             Self::Hubspot => "hubspot",
+            Self::Calcom => "calcom",
             Self::Zep => "zep",
             Self::Mem0 => "mem0",
             Self::Langfuse => "langfuse",
@@ -34,6 +39,7 @@ impl Vendor {
         let known = match self {
             Self::Highlevel => highlevel::account(&state.highlevel, call),
             Self::Hubspot => hubspot::account(),
+            Self::Calcom => calcom::account(),
             Self::Zep => zep::account(&state.zep, call),
             Self::Mem0 => mem0::account(&state.mem0, call),
             Self::Langfuse => langfuse::account(call),
@@ -46,6 +52,7 @@ impl Vendor {
         match self {
             Self::Highlevel => highlevel::admit(operation, call),
             Self::Hubspot => hubspot::admit(call),
+            Self::Calcom => calcom::admit(operation, call),
             Self::Zep => zep::admit(call),
             Self::Mem0 => mem0::admit(call),
             Self::Langfuse => langfuse::admit(operation, call),
@@ -57,6 +64,7 @@ impl Vendor {
         match self {
             Self::Highlevel => highlevel::error(status, message),
             Self::Hubspot => hubspot::error(status, message),
+            Self::Calcom => calcom::error(status, message),
             Self::Zep => zep::error(status, message),
             Self::Mem0 => mem0::error(status, message),
             Self::Langfuse => langfuse::error(status, message),

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chrono::Utc;
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    calcom,
     call::{Call, Moment},
     fault::{Rule, meet},
     fault_input::Wanted,
@@ -36,6 +38,7 @@ pub(crate) struct World {
     pub(crate) windows: Windows,
     zep_rate: zep::Rate,
     hubspot_searches: hubspot::Searches,
+    calcom_rate: calcom::Rate,
     kept_bytes: usize,
     /// Cancelled by the next reset and at the end: whoever waits then waits no longer.
     era: CancellationToken,
@@ -67,6 +70,7 @@ impl World {
             windows: Windows::default(),
             zep_rate: zep::Rate::default(),
             hubspot_searches: hubspot::Searches::default(),
+            calcom_rate: calcom::Rate::default(),
             kept_bytes: 0,
             era: shutdown.child_token(),
         }
@@ -85,6 +89,41 @@ impl World {
         self.settings = wanted.settings.unwrap_or_else(|| self.settings.clone());
     }
 
+    /// Now, and what lags behind it.
+    fn moment(&self) -> Moment {
+        let settings = &self.settings;
+        Moment {
+            now: Instant::now(),
+            utc: Utc::now(),
+            read_lag: Duration::from_millis(settings.highlevel_read_lag_ms),
+            hubspot_lag: Duration::from_millis(settings.hubspot_read_lag_ms),
+            calcom_lag: Duration::from_millis(settings.calcom_read_lag_ms),
+            memory_lag: Duration::from_millis(settings.memory_lag_ms),
+        }
+    }
+
+    /// Somebody books at Cal.com, from elsewhere: no request of ours.
+    pub(crate) fn book(&mut self, wanted: &Value) -> Result<Value, String> {
+        self.keeps(wanted)?;
+        let moment = self.moment();
+        calcom::bookings::add(&mut self.state.calcom, wanted, &moment)
+    }
+
+    /// Somebody cancels there; `None` if there is no such booking.
+    pub(crate) fn unbook(&mut self, uid: &str) -> Option<Value> {
+        let moment = self.moment();
+        calcom::bookings::cancel(&mut self.state.calcom, uid, &moment)
+    }
+
+    /// Makes room for what came from elsewhere, if there is any.
+    fn keeps(&mut self, wanted: &Value) -> Result<(), String> {
+        if self.kept_bytes >= KEPT_BYTES_MAX {
+            return Err("the sandbox is full; POST /_sandbox/reset".to_owned());
+        }
+        self.kept_bytes += wanted.to_string().len() + RECORD_BYTES;
+        Ok(())
+    }
+
     /// Writes a request down and decides what becomes of it.
     pub(crate) fn arrive(&mut self, operation: &Operation, call: &Call) -> Arrival {
         let vendor = operation.vendor;
@@ -92,15 +131,21 @@ impl World {
         let seq = self.journal.open(operation, account.clone(), call);
         let limit = self.settings.rate_per_10_s(vendor);
         let standing = self.windows.note(vendor, &account, Instant::now(), limit);
+        let mut passes = standing.passes;
         let headers = match vendor {
             Vendor::Highlevel => highlevel::rate_headers(&standing, limit),
             Vendor::Hubspot if operation.is_search() => Vec::new(),
             Vendor::Hubspot => hubspot::rate_headers(&standing, limit),
+            Vendor::Calcom => {
+                let minute = self.calcom_rate.note(Instant::now(), self.settings.calcom_rate_per_60_s);
+                passes = minute.passes;
+                minute.headers()
+            }
             Vendor::Zep => self.zep_rate.headers(Utc::now()),
             Vendor::Mem0 | Vendor::Langfuse => Vec::new(),
         };
         let plan = vendor.admit(operation, call).and_then(|()| {
-            if !standing.passes {
+            if !passes {
                 return Err(vendor.error(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
             }
             let searches = self.settings.hubspot_searches_per_s;
@@ -129,13 +174,7 @@ impl World {
         if operation.keeps && self.kept_bytes >= KEPT_BYTES_MAX {
             return vendor.error(StatusCode::INSUFFICIENT_STORAGE, "the sandbox is full; POST /_sandbox/reset");
         }
-        let moment = Moment {
-            now: Instant::now(),
-            utc: Utc::now(),
-            read_lag: Duration::from_millis(self.settings.highlevel_read_lag_ms),
-            hubspot_lag: Duration::from_millis(self.settings.hubspot_read_lag_ms),
-            memory_lag: Duration::from_millis(self.settings.memory_lag_ms),
-        };
+        let moment = self.moment();
         match (operation.run)(&mut self.state, call, &moment) {
             Ok(reply) => {
                 self.kept_bytes += if operation.keeps { call.bytes.len() + RECORD_BYTES } else { 0 };

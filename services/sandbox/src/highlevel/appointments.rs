@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 use super::{
     HighLevel, Location, Record, calendars, contacts, error,
     fields::{Field, Kind, check},
-    not_found,
-    slots::{SLOT, Span, can_begin},
-    trace_id, unprocessable,
+    not_found, trace_id, unprocessable,
 };
 use crate::{
     call::{Call, Moment, text},
     lagged::Lagged,
     reply::{Answer, Reply},
+    slots::{SLOT, Span, can_begin},
     state::State,
 };
 

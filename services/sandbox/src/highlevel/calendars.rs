@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use super::{
     HighLevel, Location, Record, error,
     fields::{Field, Kind, check},
-    not_found, slots, trace_id, unprocessable,
+    not_found, trace_id, unprocessable,
 };
 use crate::{
     call::{Call, Moment},
     reply::{Answer, Reply},
+    slots,
     state::State,
 };
 

@@ -9,7 +9,6 @@ mod fields;
 pub(crate) mod locations;
 pub(crate) mod notes;
 pub(crate) mod search;
-mod slots;
 pub(crate) mod tags;
 
 use std::collections::{BTreeMap, HashMap};

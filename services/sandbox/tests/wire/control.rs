@@ -26,10 +26,11 @@ async fn faults_are_shown_with_the_trade_s_defaults() {
     let sandbox = Sandbox::start().await;
     let shown = sandbox.get("/_sandbox/faults").await.is(200);
     assert_eq!((&shown["rules"], &shown["settings"]["delays_ms"]["zep"]), (&json!([]), &json!(0)));
-    let delays = json!({ "highlevel_contacts": 200, "highlevel_calendars": 140, "hubspot": 200, "zep": 150, "mem0": 150, "langfuse": 80 });
+    let delays = json!({ "highlevel_contacts": 200, "highlevel_calendars": 140, "hubspot": 200, "calcom": 140, "zep": 150, "mem0": 150, "langfuse": 80 });
     let defaults = json!({
         "delays_ms": delays, "memory_lag_ms": 1000, "highlevel_rate_per_10_s": 100, "highlevel_read_lag_ms": 0,
-        "hubspot_rate_per_10_s": 100, "hubspot_searches_per_s": 4, "hubspot_read_lag_ms": 0
+        "hubspot_rate_per_10_s": 100, "hubspot_searches_per_s": 4, "hubspot_read_lag_ms": 0,
+        "calcom_rate_per_60_s": 120, "calcom_read_lag_ms": 0
     });
     assert_eq!(shown["defaults"], defaults);
     assert_eq!(

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Settings under which nothing waits.
 pub(crate) const NO_DELAYS: &str =
-    r#"{"highlevel_contacts":0,"highlevel_calendars":0,"hubspot":0,"zep":0,"mem0":0,"langfuse":0}"#;
+    r#"{"highlevel_contacts":0,"highlevel_calendars":0,"hubspot":0,"calcom":0,"zep":0,"mem0":0,"langfuse":0}"#;
 
 /// One running sandbox; ends when dropped.
 pub(crate) struct Sandbox {
@@ -63,6 +63,10 @@ impl Sandbox {
                 request.bearer_auth("pit-test").header("Version", "2021-04-15")
             }
             Some("highlevel") => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
+            Some("calcom") if path.starts_with("/calcom/v2/slots") => {
+                request.bearer_auth("cal_test").header("cal-api-version", "2024-09-04")
+            }
+            Some("calcom") => request.bearer_auth("cal_test").header("cal-api-version", "2024-08-13"),
             Some("hubspot") => request.bearer_auth("pat-test"),
             Some("zep") => request.header("Authorization", "Api-Key z_test"),
             Some("mem0") => request.header("Authorization", "Token m0-test"),

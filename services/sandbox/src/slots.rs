@@ -6,16 +6,16 @@ use chrono::{DateTime, Datelike as _, Days, FixedOffset, NaiveDate, NaiveTime, T
 use chrono_tz::Tz;
 
 /// From begin to end.
-pub(super) type Span = (DateTime<Utc>, DateTime<Utc>);
+pub(crate) type Span = (DateTime<Utc>, DateTime<Utc>);
 
 /// The length of a slot.
-pub(super) const SLOT: TimeDelta = TimeDelta::minutes(30);
+pub(crate) const SLOT: TimeDelta = TimeDelta::minutes(30);
 /// Slots of a day, from nine to five.
 const SLOTS: u32 = 16;
 const FIRST_HOUR: u32 = 9;
 
 /// The free slots that begin within `range`, by day in `zone`. Days that are closed are not there; full ones are empty.
-pub(super) fn free(
+pub(crate) fn free(
     zone: Tz,
     range: Span,
     taken: &[Span],
@@ -39,7 +39,7 @@ pub(super) fn free(
 }
 
 /// Whether a booking may begin then: on the grid by its own offset or by the calendar's zone, in the future, and free.
-pub(super) fn can_begin(
+pub(crate) fn can_begin(
     start: DateTime<FixedOffset>,
     end: DateTime<Utc>,
     zone: Tz,
