@@ -166,7 +166,7 @@ async fn warm(address: SocketAddr) -> String {
 }
 
 async fn delay_vendors(sandbox_url: &str) {
-    let names = ["highlevel_contacts", "highlevel_calendars", "hubspot", "zep", "mem0", "langfuse"];
+    let names = ["highlevel_contacts", "highlevel_calendars", "hubspot", "calcom", "zep", "mem0", "langfuse"];
     let delays: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), json!(1_000))).into_iter().collect();
     let faults = reqwest::Client::new().put(format!("{sandbox_url}/_sandbox/faults"));
     let set = faults.json(&json!({ "settings": { "delays_ms": delays } })).send().await;

@@ -45,8 +45,12 @@ fn a_branch_has_a_calendar_at_a_vendor_of_its_org() {
     let branch = &read(&org(&calendar("highlevel:cal_main"), highlevel)).branches[0];
     let known = branch.calendar.as_ref().unwrap();
     assert_eq!((known.vendor.as_str(), known.id.as_str()), ("highlevel", "cal_main"));
-    let calcom = read(&org(&calendar("calcom:123:4"), "[org.vendor.calcom]\n"));
-    assert_eq!(calcom.branches[0].calendar.as_ref().unwrap().id, "123:4");
+    let calcom = "[org.vendor.calcom]\ntoken = \"env:T\"\n";
+    let known = read(&org(&calendar("calcom:1001"), calcom)).branches.remove(0).calendar.unwrap();
+    assert_eq!((known.vendor.as_str(), known.id.as_str()), ("calcom", "1001"));
+    for wrong in ["calcom:check-up", "calcom:123:4", "calcom:0", "calcom:-1", "calcom:+1", "calcom:007"] {
+        one_fault(&org(&calendar(wrong), calcom), 7, &["branch \"main\" · calendar", wrong, "event type's number"]);
+    }
     assert_eq!(read(&org("", "")).branches[0].calendar, None);
     for wrong in
         ["cal_main", "zep:cal_main", "highlevel:", ":cal_main", "highlevel:a b", "highlevel:a/b", "HighLevel:a"]
@@ -173,6 +177,7 @@ fn the_vendors_we_know_have_the_fields_they_need_and_no_others() {
             vec!["token = \"env:T\""],
             "token, phone_property, tags_property, tags, last_call_id_property, last_call_at_property, base_url",
         ),
+        ("calcom", vec!["token = \"env:T\""], "token, base_url"),
         ("zep", vec!["token = \"env:T\""], "token, base_url"),
         ("mem0", vec!["token = \"env:T\""], "token, base_url"),
         (

@@ -34,7 +34,7 @@ impl Sandbox {
     }
 
     async fn quick(&self, memory_lag: Duration) {
-        let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "zep", "mem0", "langfuse"];
+        let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "calcom", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
         let memory_lag_ms = u64::try_from(memory_lag.as_millis()).unwrap_or(u64::MAX);
         self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": memory_lag_ms } })).await;
@@ -97,6 +97,17 @@ impl Sandbox {
     pub async fn highlevel(&self, method: Method, path: &str, body: Value) -> Value {
         let version = if path.starts_with("/calendars") { "2021-04-15" } else { "2021-07-28" };
         self.send(method, &format!("/highlevel{path}"), Some(version), Some(body)).await
+    }
+
+    /// Somebody books at Cal.com without us, by number or by e-mail address; the booking.
+    pub async fn book_at_calcom(&self, start: &str, attendee: Value) -> Value {
+        let booking = json!({ "eventTypeId": 1001, "start": start, "attendee": attendee });
+        self.send(Method::POST, "/_sandbox/calcom/bookings", None, Some(booking)).await
+    }
+
+    /// Somebody cancels there.
+    pub async fn cancel_at_calcom(&self, uid: &str) {
+        self.send(Method::DELETE, &format!("/_sandbox/calcom/bookings/{uid}"), None, None).await;
     }
 
     /// Both memory vendors know this fact about this user.

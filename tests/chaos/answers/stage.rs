@@ -79,7 +79,7 @@ impl Stage {
 
     /// Makes the vendors quick but for these rules.
     pub(crate) async fn faults(&self, rules: &[Value]) {
-        let names = ["highlevel_contacts", "highlevel_calendars", "hubspot", "zep", "mem0", "langfuse"];
+        let names = ["highlevel_contacts", "highlevel_calendars", "hubspot", "calcom", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), json!(5))).into_iter().collect();
         let body = json!({ "rules": rules, "settings": { "delays_ms": delays } });
         let set = reqwest::Client::new().put(format!("{}/_sandbox/faults", self.sandbox_url)).json(&body).send().await;

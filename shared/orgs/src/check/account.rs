@@ -27,7 +27,7 @@ const SOURCES: [&str; 7] = ["retell", "elevenlabs", "whatsapp", "calcom", "highl
 /// Whom we call.
 const VENDORS: [&str; 7] = ["highlevel", "zep", "mem0", "langfuse", "calcom", "hubspot", "anthropic"];
 /// The vendors that are known by their fields; what the others mean is not judged yet.
-const ACCOUNTS: [Account; 5] = [
+const ACCOUNTS: [Account; 6] = [
     Account {
         vendor: "highlevel",
         needed: &["token", "location_id"],
@@ -39,6 +39,7 @@ const ACCOUNTS: [Account; 5] = [
         optional: &["phone_property", "tags_property", "tags", "last_call_id_property", "last_call_at_property"],
     },
     Account { vendor: "zep", needed: &["token"], optional: &[] },
+    Account { vendor: "calcom", needed: &["token"], optional: &[] },
     Account { vendor: "mem0", needed: &["token"], optional: &[] },
     Account {
         vendor: "langfuse",

@@ -1,6 +1,7 @@
 //! What the values of a `[[org.branch]]` mean.
 //!
-//! Refuses openings that overlap, days there are not, and a calendar of a vendor the org has no account with.
+//! Refuses openings that overlap, days there are not, a calendar of a vendor the org has no account with, and an event type of
+//! Cal.com by its name: without a user's beside it, that is nobody's.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +17,8 @@ use crate::{
 /// Longest branch id, in bytes: as for orgs.
 const BRANCH_BYTES_MAX: usize = OrgId::BYTES_MAX;
 /// The vendors that keep calendars.
-const CALENDARS: [&str; 2] = ["highlevel", "calcom"];
+const CALENDARS: [&str; 2] = ["highlevel", CALCOM];
+const CALCOM: &str = "calcom";
 
 impl Checker<'_> {
     pub(super) fn branches(&mut self, org: &OrgEntry) -> Vec<Branch> {
@@ -66,6 +68,12 @@ impl Checker<'_> {
         if !org.vendors.iter().any(|account| account.name == vendor) {
             let problem = format!("is kept by {vendor}, where this org has no account: add [org.vendor.{vendor}]");
             self.faults.astray(written.line, place.field("calendar"), problem);
+        }
+        if vendor == CALCOM && !id.parse().is_ok_and(|number: u32| number > 0 && number.to_string() == id) {
+            let problem =
+                format!("is {:?}; at calcom the id is an event type's number, such as calcom:1001", written.value);
+            self.faults.add(written.line, place.field("calendar"), problem);
+            return None;
         }
         Some(Calendar { vendor: vendor.to_owned(), id: id.to_owned() })
     }
