@@ -7,8 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use axum::http::HeaderName;
 use bytes::Bytes;
 use chrono::Utc;
-use chrono_tz::Tz;
-use context::{Accounts, Slots};
+use context::{Accounts, Agenda, Slots};
 use contract::{Envelope, EventType, Source};
 use metrics::counter;
 use orgs::LiveOrg;
@@ -73,7 +72,7 @@ pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked
             accounts: &accounts,
             phone: call.phone.as_ref(),
             slots: call.branch.and_then(|branch| Slots::of(branch, Utc::now())),
-            zone: call.branch.map_or(Tz::UTC, |branch| branch.time_zone),
+            agenda: Agenda::of(call.branch),
             begun,
             deadline: begun + deadline,
         };

@@ -7,8 +7,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use cache::{Level, LoadError, Read};
 use chrono::{DateTime, FixedOffset};
-use chrono_tz::Tz;
-use context::{Accounts, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots, Week};
+use context::{Accounts, Agenda, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots, Week};
 use contract::{OrgId, PhoneNumber};
 use tokio::time::{Instant, timeout_at};
 
@@ -65,8 +64,8 @@ pub(crate) struct Question<'a> {
     pub(crate) phone: Option<&'a PhoneNumber>,
     /// Whose free slots; none without a calendar.
     pub(crate) slots: Option<Slots>,
-    /// The branch's clock.
-    pub(crate) zone: Tz,
+    /// Whose appointments.
+    pub(crate) agenda: Agenda,
     pub(crate) begun: Instant,
     pub(crate) deadline: Instant,
 }
@@ -80,7 +79,7 @@ impl Question<'_> {
             self.caller(library),
             self.part(async { library.memory(self.accounts, self.org, self.phone?).await }),
             self.slots(library),
-            self.part(async { library.appointments(self.accounts, self.org, self.phone?, self.zone).await }),
+            self.part(async { library.appointments(self.accounts, self.org, self.phone?, self.agenda).await }),
             self.part(async { library.prompt(self.accounts, self.org, known?).await }),
             self.part(async { library.prompt(self.accounts, self.org, unknown?).await }),
         );

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use contract::OrgId;
 use orgs::{LiveOrg, LiveVendor};
-use vendors::{highlevel, hubspot, langfuse, mem0, zep};
+use vendors::{calcom, highlevel, hubspot, langfuse, mem0, zep};
 
+/// The vendors that keep calendars, as the orgs file names them.
+pub(crate) const HIGHLEVEL: &str = "highlevel";
+pub(crate) const CALCOM: &str = "calcom";
 /// Which version of a prompt is asked for, unless the org says otherwise.
 const LABEL: &str = "production";
 
@@ -17,6 +20,7 @@ const LABEL: &str = "production";
 pub struct Accounts {
     pub(crate) highlevel: Named<Arc<highlevel::Account>>,
     hubspot: Named<Arc<hubspot::Account>>,
+    calcom: Named<Arc<calcom::Account>>,
     pub(crate) memory: Named<Arc<MemoryAccount>>,
     pub(crate) langfuse: Named<Arc<langfuse::Account>>,
     prompts: Option<Arc<Prompts>>,
@@ -43,6 +47,15 @@ pub enum MemoryAccount {
     Zep(zep::Account),
     /// At mem0.
     Mem0(mem0::Account),
+}
+
+/// Where a calendar is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum CalendarAccount {
+    /// At HighLevel.
+    HighLevel(Arc<highlevel::Account>),
+    /// At Cal.com.
+    Calcom(Arc<calcom::Account>),
 }
 
 /// Which prompts an org's agents speak by.
@@ -73,8 +86,9 @@ impl Accounts {
         let mem0 = || live.vendor("mem0").map(|vendor| mem0_account(org, &vendor).map(MemoryAccount::Mem0));
         let langfuse = live.vendor("langfuse");
         Self {
-            highlevel: live.vendor("highlevel").map(|vendor| reached(highlevel_account(org, &vendor))),
+            highlevel: live.vendor(HIGHLEVEL).map(|vendor| reached(highlevel_account(org, &vendor))),
             hubspot: live.vendor("hubspot").map(|vendor| reached(hubspot_account(org, &vendor))),
+            calcom: live.vendor(CALCOM).map(|vendor| reached(calcom_account(org, &vendor))),
             memory: zep.or_else(mem0).map(reached),
             langfuse: langfuse.as_ref().map(|vendor| reached(langfuse_account(org, vendor))),
             prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
@@ -97,6 +111,15 @@ impl Accounts {
     #[must_use]
     pub fn memory(&self) -> Option<Result<Arc<MemoryAccount>, OutOfReach>> {
         self.memory.clone()
+    }
+
+    /// Who is asked about what this vendor's calendars hold.
+    pub(crate) fn calendar(&self, vendor: &str) -> Named<CalendarAccount> {
+        match vendor {
+            HIGHLEVEL => self.highlevel.clone().map(|named| named.map(CalendarAccount::HighLevel)),
+            CALCOM => self.calcom.clone().map(|named| named.map(CalendarAccount::Calcom)),
+            _ => Some(Err(OutOfReach::Calendar)),
+        }
     }
 
     /// The prompts, if the org has any.
@@ -135,6 +158,11 @@ fn hubspot_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<hubspot::Acco
         phone_property: vendor.text("phone_property").map(str::to_owned),
         tags_property: vendor.text("tags_property").map(str::to_owned),
     })
+}
+
+fn calcom_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<calcom::Account> {
+    let (base_url, token) = (base_url(vendor, calcom::BASE_URL), vendor.secret("token")?.clone());
+    Some(calcom::Account { org: org.clone(), base_url, token })
 }
 
 fn zep_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<zep::Account> {

@@ -35,12 +35,12 @@ pub(crate) const SLOTS: Spec = spec(
     [60, 300, 60],
     10,
 );
-/// Its load may have to ask for the CRM's contact first.
+/// Its load may have to ask for the contact first.
 pub(crate) const APPOINTMENTS: Spec = spec(
     "appointments",
     1,
     "the caller's appointments",
-    &[Tag(tags::APPOINTMENTS, &["phone"]), Tag(tags::CONTACT, &["phone"]), Part("zone")],
+    &[Tag(tags::APPOINTMENTS, &["phone"]), Tag(tags::CONTACT, &["phone"]), Part("zone"), Part("vendor")],
     [60, 300, 60],
     15,
 );

@@ -18,7 +18,7 @@ pub mod tags;
 mod wanted;
 
 pub use accounts::{Accounts, MemoryAccount, OutOfReach, PromptName, Prompts};
-pub use appointments::Appointment;
+pub use appointments::{Agenda, Appointment};
 pub use broadcast::{Announcer, hear, open};
 pub use contact::{Contact, ContactFacts};
 pub use crm_contact::CrmContact;

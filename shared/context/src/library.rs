@@ -14,7 +14,6 @@ use std::{
 
 use cache::{Cache, Level, LoadError, Loaded, Read};
 use chrono::{DateTime, FixedOffset};
-use chrono_tz::Tz;
 use contract::{OrgId, PhoneNumber};
 use futures_util::{FutureExt as _, future::join_all};
 use sqlx::PgPool;
@@ -25,8 +24,8 @@ use tokio::{
 use vendors::Vendors;
 
 use crate::{
-    Accounts, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt,
-    accounts::{Named, OutOfReach, PromptName},
+    Accounts, Agenda, Appointment, Contact, ContactFacts, CrmContact, Memory, Prompt,
+    accounts::{CalendarAccount, Named, PromptName},
     appointments::AppointmentsOf,
     crm_contact::CrmContactOf,
     loaders::{self, Purpose},
@@ -85,7 +84,7 @@ macro_rules! reached {
 pub struct Library {
     pub(crate) cache: Cache,
     pool: PgPool,
-    vendors: Vendors,
+    pub(crate) vendors: Vendors,
 }
 
 impl Library {
@@ -116,16 +115,15 @@ impl Library {
         Some(self.cache.get(&kind, load).await)
     }
 
-    /// The caller's appointments, read on the clock of `zone` where the vendor names no offset. The CRM's contact is asked for
-    /// first, unless it is cached.
+    /// The caller's appointments, at whoever keeps them for the branch that they call.
     pub async fn appointments(
         &self,
         accounts: &Accounts,
         org: &OrgId,
         phone: &PhoneNumber,
-        zone: Tz,
+        agenda: Agenda,
     ) -> Asked<Vec<Appointment>> {
-        let (kind, load) = usable!(self.appointments_asked(accounts, org, phone, zone, Purpose::Call));
+        let (kind, load) = usable!(self.appointments_asked(accounts, org, phone, agenda, Purpose::Call));
         Some(self.cache.get(&kind, load).await)
     }
 
@@ -189,25 +187,18 @@ impl Library {
         accounts: &Accounts,
         org: &OrgId,
         phone: &PhoneNumber,
-        zone: Tz,
+        agenda: Agenda,
         purpose: Purpose,
     ) -> Named<(AppointmentsOf, impl Load<Vec<Appointment>> + use<>)> {
-        let account = reached!(accounts.highlevel);
-        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), zone };
-        let (library, accounts) = (self.clone(), accounts.clone());
-        let (org, phone) = (org.clone(), phone.clone());
+        let account = reached!(accounts.calendar(agenda.vendor));
+        let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), agenda };
+        let (library, accounts, asked) = (self.clone(), accounts.clone(), kind.clone());
         let load = later(move || async move {
-            let contact = match library.crm_contact_asked(&accounts, &org, &phone, purpose) {
-                None => return Loaded::Absent,
-                Some(Ok((kind, load))) => library.cache.get(&kind, load).await,
-                Some(Err(error)) => return Loaded::Failed(error.into()),
-            };
-            match contact {
-                Ok(Read { value: None, .. }) => Loaded::Absent,
-                Ok(Read { value: Some(contact), .. }) => {
-                    loaders::appointments(library.vendors, account, contact.id.clone(), zone, purpose).await
+            match account {
+                CalendarAccount::HighLevel(account) => {
+                    library.appointments_at_highlevel(accounts, account, asked, purpose).await
                 }
-                Err(error) => Loaded::Failed(error.into()),
+                CalendarAccount::Calcom(account) => library.appointments_at_calcom(account, asked, purpose).await,
             }
         });
         Some(Ok((kind, load)))
@@ -234,10 +225,7 @@ impl Library {
         slots: &Slots,
         purpose: Purpose,
     ) -> Named<impl Iterator<Item = (DayOf, impl Load<Vec<DateTime<FixedOffset>>> + use<>)> + use<>> {
-        if slots.calendar.vendor != "highlevel" {
-            return Some(Err(OutOfReach::Calendar));
-        }
-        let account = reached!(accounts.highlevel);
+        let account = reached!(accounts.calendar(&slots.calendar.vendor));
         let (looking, mut looked) = mpsc::channel::<Infallible>(1);
         let sent = Arc::new(AtomicBool::new(false));
         let load = {

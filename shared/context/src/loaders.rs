@@ -2,22 +2,18 @@
 //!
 //! What the vendor says there is not is absent; whatever else keeps it from answering is a failure, and never kept.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use cache::{Kind, Loaded};
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use contract::PhoneNumber;
+use futures_util::future::join;
 use tokio::time::Instant;
-use vendors::{By, UserId, VendorError, Vendors, highlevel, langfuse};
+use vendors::{By, UserId, VendorError, Vendors, calcom, highlevel, langfuse};
 
 use crate::{
     Appointment, CrmContact, Memory, Prompt,
-    accounts::{MemoryAccount, PromptName},
+    accounts::{CalendarAccount, MemoryAccount, PromptName},
     appointments::AppointmentsOf,
     crm_contact::CrmContactOf,
     memory::MemoryOf,
@@ -121,6 +117,43 @@ pub(crate) async fn appointments(
     found.map(sorted).into()
 }
 
+/// What somebody has booked with this number: alone, or beside this address.
+pub(crate) async fn bookings(
+    vendors: Vendors,
+    account: Arc<calcom::Account>,
+    phone: PhoneNumber,
+    address: Option<String>,
+    zone: Tz,
+    purpose: Purpose,
+) -> Loaded<Vec<Appointment>> {
+    let (calcom, by) = (vendors.calcom(&account), by::<AppointmentsOf>(purpose));
+    let of_number = calcom::address_of(&phone);
+    let beside = async {
+        match &address {
+            Some(address) if !address.eq_ignore_ascii_case(&of_number) => calcom.upcoming(address, by).await,
+            _ => Ok(Vec::new()),
+        }
+    };
+    // Both to their end: a call that is dropped teaches the breaker nothing.
+    let (alone, beside) = join(calcom.upcoming(&of_number, by), beside).await;
+    let theirs = |booking: &calcom::Booking| {
+        booking.is_of(&phone) && !matches!(booking.status, calcom::Status::Cancelled | calcom::Status::Rejected)
+    };
+    let ours = |booking: calcom::Booking| Appointment {
+        id: booking.uid,
+        title: booking.title.unwrap_or_default(),
+        start: booking.start.with_timezone(&zone).fixed_offset(),
+    };
+    let sorted = |found: Vec<calcom::Booking>| {
+        let mut all: Vec<_> = found.into_iter().filter(theirs).map(ours).collect();
+        all.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+        // One that was found twice.
+        all.dedup_by(|a, b| a.id == b.id);
+        Some(all)
+    };
+    alone.and_then(|alone| Ok([alone, beside?].concat())).map(sorted).into()
+}
+
 pub(crate) async fn prompt(
     vendors: Vendors,
     account: Arc<langfuse::Account>,
@@ -134,19 +167,14 @@ pub(crate) async fn prompt(
 /// The free slots of all days that are looked ahead, by local date.
 pub(crate) async fn slots(
     vendors: Vendors,
-    account: Arc<highlevel::Account>,
+    account: CalendarAccount,
     slots: Slots,
     purpose: Purpose,
-) -> Result<BTreeMap<NaiveDate, Vec<DateTime<FixedOffset>>>, Arc<VendorError>> {
-    let midnight = |day: NaiveDate| {
-        // Where the clock skips midnight, the day begins with its first hour.
-        let hours = (0..24).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
-        let first = hours.filter_map(|hour| day.and_time(hour).and_local_timezone(slots.zone).earliest()).next();
-        first.map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
+) -> Result<vendors::Slots, Arc<VendorError>> {
+    let (id, range, zone, by) = (&slots.calendar.id, slots.range(), slots.zone, by::<DayOf>(purpose));
+    let found = match &account {
+        CalendarAccount::HighLevel(account) => vendors.highlevel(account).free_slots(id, range, zone, by).await,
+        CalendarAccount::Calcom(account) => vendors.calcom(account).free_slots(id, range, zone, by).await,
     };
-    let end = slots.from.checked_add_days(Days::new(slots.days)).unwrap_or(NaiveDate::MAX);
-    let range = (midnight(slots.from), midnight(end));
-    let found =
-        vendors.highlevel(&account).free_slots(&slots.calendar.id, range, slots.zone, by::<DayOf>(purpose)).await;
     found.map_err(Arc::new)
 }

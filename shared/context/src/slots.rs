@@ -1,7 +1,7 @@
 //! Free slots, day by day: a week is its days, so that one booking invalidates one day.
 
 use cache::{Key, Kind, Spec};
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use contract::OrgId;
 use orgs::{Branch, Calendar};
@@ -47,6 +47,18 @@ impl Slots {
     #[must_use]
     pub fn within(self, days: u64) -> Self {
         Self { days: days.clamp(1, DAYS), ..self }
+    }
+
+    /// From the first day's beginning to the last one's end.
+    pub(crate) fn range(&self) -> (DateTime<Utc>, DateTime<Utc>) {
+        let midnight = |day: NaiveDate| {
+            // Where the clock skips midnight, the day begins with its first hour.
+            let hours = (0..24).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
+            let first = hours.filter_map(|hour| day.and_time(hour).and_local_timezone(self.zone).earliest()).next();
+            first.map_or_else(|| Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)), |local| local.to_utc())
+        };
+        let end = self.from.checked_add_days(Days::new(self.days)).unwrap_or(NaiveDate::MAX);
+        (midnight(self.from), midnight(end))
     }
 
     /// The days, as they are cached.

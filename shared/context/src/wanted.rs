@@ -12,7 +12,7 @@ use contract::PhoneNumber;
 use futures_util::future::join_all;
 use orgs::{Branch, Calendar, LiveOrg};
 
-use crate::{Accounts, KINDS, Library, PromptName, Purpose, Slots, kinds, library::usable};
+use crate::{Accounts, Agenda, KINDS, Library, PromptName, Purpose, Slots, kinds, library::usable};
 
 /// What is fresh for no longer than this is loaded anew when it is warmed.
 pub const AHEAD: Duration = Duration::from_secs(15);
@@ -26,8 +26,8 @@ pub enum Wanted {
     CrmContact(PhoneNumber),
     /// What they said before.
     Memory(PhoneNumber),
-    /// Their appointments, read on this clock.
-    Appointments(PhoneNumber, Tz),
+    /// Their appointments, at whoever keeps them.
+    Appointments(PhoneNumber, Agenda),
     /// What an agent speaks by.
     Prompt(PromptName),
     /// A calendar's free slots.
@@ -51,11 +51,11 @@ impl Wanted {
     /// What a call of this org will want of its caller, at this branch.
     #[must_use]
     pub fn by_caller(org: &LiveOrg, phone: &PhoneNumber, branch: Option<&Branch>) -> Vec<Self> {
-        let (zone, accounts) = (branch.map_or(Tz::UTC, |branch| branch.time_zone), Accounts::of(org));
+        let (agenda, accounts) = (Agenda::of(branch), Accounts::of(org));
         let mut wanted = vec![Self::Contact(phone.clone())];
-        if accounts.highlevel.is_some() {
-            wanted.extend([Self::CrmContact(phone.clone()), Self::Appointments(phone.clone(), zone)]);
-        }
+        wanted.extend(accounts.highlevel.is_some().then(|| Self::CrmContact(phone.clone())));
+        let kept = accounts.calendar(agenda.vendor).is_some();
+        wanted.extend(kept.then(|| Self::Appointments(phone.clone(), agenda)));
         wanted.extend(accounts.memory.is_some().then(|| Self::Memory(phone.clone())));
         wanted
     }
@@ -85,7 +85,9 @@ impl Wanted {
     pub fn parts(&self) -> Vec<String> {
         match self {
             Self::Contact(phone) | Self::CrmContact(phone) | Self::Memory(phone) => vec![phone.to_string()],
-            Self::Appointments(phone, zone) => vec![phone.to_string(), zone.name().to_owned()],
+            Self::Appointments(phone, Agenda { zone, vendor }) => {
+                vec![phone.to_string(), zone.name().to_owned(), (*vendor).to_owned()]
+            }
             Self::Prompt(prompt) => vec![prompt.name.clone(), prompt.label.clone()],
             Self::Slots(Slots { calendar: Calendar { vendor, id }, zone, .. }) => {
                 vec![format!("{vendor}:{id}"), zone.name().to_owned()]
@@ -103,7 +105,9 @@ impl Wanted {
             name if name == kinds::CONTACT.name => phone().map(Self::Contact),
             name if name == kinds::CRM_CONTACT.name => phone().map(Self::CrmContact),
             name if name == kinds::MEMORY.name => phone().map(Self::Memory),
-            name if name == kinds::APPOINTMENTS.name => Some(Self::Appointments(phone()?, zone()?)),
+            name if name == kinds::APPOINTMENTS.name => {
+                Some(Self::Appointments(phone()?, Agenda::at(parts.get(2)?, zone()?)?))
+            }
             name if name == kinds::PROMPT.name => {
                 Some(Self::Prompt(PromptName { name: first.clone(), label: parts.get(1)?.clone() }))
             }
@@ -155,8 +159,8 @@ impl Library {
                 let (kind, load) = usable!(self.memory_asked(accounts, org, phone, purpose));
                 Some(self.cache.warm(&kind, AHEAD, load).await)
             }
-            Wanted::Appointments(phone, zone) => {
-                let (kind, load) = usable!(self.appointments_asked(accounts, org, phone, *zone, purpose));
+            Wanted::Appointments(phone, agenda) => {
+                let (kind, load) = usable!(self.appointments_asked(accounts, org, phone, *agenda, purpose));
                 Some(self.cache.warm(&kind, AHEAD, load).await)
             }
             Wanted::Prompt(name) => {
@@ -193,7 +197,7 @@ mod tests {
             Wanted::Contact(phone.clone()),
             Wanted::CrmContact(phone.clone()),
             Wanted::Memory(phone.clone()),
-            Wanted::Appointments(phone, Tz::America__New_York),
+            Wanted::Appointments(phone, Agenda::at("calcom", Tz::America__New_York).unwrap()),
             Wanted::Prompt(PromptName { name: "a/b".to_owned(), label: "production".to_owned() }),
             Wanted::Slots(Slots::new(calendar, Tz::Europe__Madrid, now)),
         ];
@@ -203,7 +207,10 @@ mod tests {
             assert_eq!((read.kind(), read.parts()), (wanted.kind(), wanted.parts()));
         }
         assert!(Wanted::read("contact", &["nobody".to_owned()], now).is_none());
-        assert!(Wanted::read("appointments", &["+15005550006".to_owned()], now).is_none());
+        let nowhere = ["+15005550006", "Europe/Madrid", "zep"].map(str::to_owned);
+        for length in 1..=nowhere.len() {
+            assert!(Wanted::read("appointments", &nowhere[..length], now).is_none());
+        }
     }
 
     #[test]
