@@ -61,6 +61,9 @@ secrets = ["file:DIR/api.key"]
 base_url = "SANDBOX/highlevel"
 token = "file:DIR/demo.key"
 location_id = "loc_demo"
+[org.vendor.calcom]
+base_url = "SANDBOX/calcom"
+token = "file:DIR/demo.key"
 [org.vendor.zep]
 base_url = "SANDBOX/zep"
 token = "file:DIR/demo.key"
