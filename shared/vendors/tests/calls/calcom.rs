@@ -20,7 +20,7 @@ fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn success(data: Value) -> String {
+fn success(data: &Value) -> String {
     json!({ "status": "success", "data": data }).to_string()
 }
 
@@ -35,7 +35,7 @@ fn failure(code: &str, message: &str) -> String {
 #[tokio::test]
 async fn free_slots_are_asked_for_in_utc_and_told_by_day() {
     let days = json!({ "2026-12-01": [{ "start": "2026-12-01T09:00:00.000-05:00" }] });
-    let vendor = Double::saying(200, &success(days)).await;
+    let vendor = Double::saying(200, &success(&days)).await;
     let (vendors, _) = vendors(Limits::default());
     let account = account(&vendor.base_url);
     let calcom = vendors.calcom(&account);
@@ -58,7 +58,7 @@ async fn free_slots_are_asked_for_in_utc_and_told_by_day() {
 #[tokio::test]
 async fn no_slots_are_an_answer_and_none_is_not() {
     let (from, to) = (time("2026-12-01T05:00:00Z"), time("2026-12-03T05:00:00Z"));
-    for (body, readable) in [(success(json!({})), true), (r#"{"status":"success"}"#.to_owned(), false)] {
+    for (body, readable) in [(success(&json!({})), true), (r#"{"status":"success"}"#.to_owned(), false)] {
         let vendor = Double::saying(200, &body).await;
         let (vendors, _) = vendors(Limits::default());
         let slots = vendors.calcom(&account(&vendor.base_url)).free_slots("1", (from, to), Tz::UTC, live()).await;
@@ -79,7 +79,7 @@ async fn bookings_are_found_by_address_and_read_as_far_as_they_can_be() {
         { "uid": "b3", "start": "soon" },
         { "start": "2026-12-02T14:00:00Z" },
     ]);
-    let vendor = Double::saying(200, &success(list)).await;
+    let vendor = Double::saying(200, &success(&list)).await;
     let (vendors, _) = vendors(Limits::default());
     let account = account(&vendor.base_url);
     let calcom = vendors.calcom(&account);
@@ -104,7 +104,7 @@ async fn a_booking_is_read_by_its_id_and_may_not_be_there() {
         "uid": "b/2", "status": "cancelled", "start": "2026-12-01T14:00:00.000Z", "rescheduledFromUid": "b1", "attendees": [],
     });
     let missing = failure("NotFoundException", "Booking with uid=b3 was not found in the database");
-    let answers = [Answer::json(200, &success(booking)), Answer::json(404, &missing)];
+    let answers = [Answer::json(200, &success(&booking)), Answer::json(404, &missing)];
     let vendor = Double::start(answers, (200, "[]")).await;
     let (vendors, _) = vendors(Limits::default());
     let account = account(&vendor.base_url);
@@ -134,7 +134,7 @@ async fn a_refusal_is_told_in_cal_com_s_words_without_what_is_secret() {
 async fn too_many_is_over_when_the_window_ends() {
     let reset = vec![("X-RateLimit-Reset-Default", "42".to_owned())];
     let body = failure("ThrottlerException", "Too many requests. Please try again later.");
-    let vendor = Double::start([Answer::Say(429, reset, body)], (200, &success(json!([])))).await;
+    let vendor = Double::start([Answer::Say(429, reset, body)], (200, &success(&json!([])))).await;
     let (vendors, clock) = vendors(Limits::default());
     let account = account(&vendor.base_url);
     let calcom = vendors.calcom(&account);
