@@ -76,11 +76,22 @@ pub(super) struct Stage {
 impl Stage {
     /// Vendors that answer at once and remember at once.
     pub(super) async fn start() -> Self {
+        Self::of(ORGS).await
+    }
+
+    /// The same, with the calendar of org `demo` at Cal.com.
+    pub(super) async fn with_calcom() -> Self {
+        let account =
+            "[org.vendor.calcom]\nbase_url = \"SANDBOX/calcom\"\ntoken = \"file:DIR/demo.key\"\n[org.vendor.zep]";
+        Self::of(&ORGS.replacen("highlevel:cal_main", "calcom:1001", 1).replacen("[org.vendor.zep]", account, 1)).await
+    }
+
+    async fn of(orgs: &str) -> Self {
         let world = World::start().await;
         let vendors = world.vendors().await;
         vendors.without_delays().await;
         let dir = world.path("").display().to_string();
-        world.apply_orgs(&ORGS.replace("DIR", dir.trim_end_matches('/')).replace("SANDBOX", &vendors.url)).await;
+        world.apply_orgs(&orgs.replace("DIR", dir.trim_end_matches('/')).replace("SANDBOX", &vendors.url)).await;
         Self { world, vendors }
     }
 

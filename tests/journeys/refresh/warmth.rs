@@ -45,6 +45,22 @@ async fn what_a_caller_will_ask_is_ready_and_its_reads_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cal_com_keeps_is_ready_too() {
+    let stage = Stage::with_calcom().await;
+    let worker = stage.worker(&[]);
+    stage.rings("demo", JANE).await;
+    stage.warm(ALWAYS + OF_CALLER).await;
+    let (answer, url) = answer(&stage).await;
+    let before = stage.vendors.asked().await;
+    let told = Question::ring(JANE, MAIN).ask(&url).await;
+    assert_eq!([told.from("slots"), told.from("appointments")], [Some("redis"); 2]);
+    assert_eq!(told.get("existing_appointments_count"), "1");
+    assert_eq!(stage.vendors.asked().await, before, "no vendor is asked while the caller waits");
+    assert!(before.contains(&"calcom booking.list".to_owned()) && before.contains(&"calcom slots.free".to_owned()));
+    stage.end([worker, answer]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_processes_warm_each_thing_once() {
     let stage = Stage::start().await;
     let workers = [stage.worker(&[]), stage.worker(&[])];
