@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bus::{BodyError, Bus, Event, Outcome};
 use bytes::Bytes;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_worker::LogWorker;
 use serde_json::{Value, json};
 use sources::elevenlabs;
@@ -50,9 +50,15 @@ fn large(call_id: &str) -> Input {
     Input::retell(json!({ "event": "call_ended", "call": call }).to_string())
 }
 
+/// The digests of the bodies that are stored apart.
+async fn bodies(world: &World) -> Vec<String> {
+    let ever = DateTime::UNIX_EPOCH..Utc::now() + TimeDelta::minutes(1);
+    world.bus.bodies_of(ever).await.expect("the broker answers")
+}
+
 /// So many bodies are stored apart.
 async fn stored_apart(world: &World) -> usize {
-    world.bus.bodies_before(Utc::now() + TimeDelta::minutes(1)).await.expect("the broker answers").len()
+    bodies(world).await.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,8 +88,8 @@ async fn a_body_that_is_gone_is_said_to_be_lost_and_a_small_one_is_not_stored_ap
     let world = World::start().await;
     let read = Bodies::default();
     world.publish(&large("call_large")).await;
-    let bodies = world.bus.bodies_before(Utc::now() + TimeDelta::minutes(1)).await.expect("the broker answers");
-    world.bus.forget_body(&bodies[0]).await.expect("the broker forgets it");
+    let later = Utc::now() + TimeDelta::minutes(1);
+    world.bus.forget_body(&bodies(&world).await[0], later).await.expect("the broker forgets it");
     world.publish(&Input::retell(json!({ "event": "call_ended", "call": call("call_small") }).to_string())).await;
     assert_eq!(stored_apart(&world).await, 0);
     let reader = reader(&world, &read);
@@ -111,20 +117,25 @@ async fn a_call_with_a_large_body_is_recorded_and_only_a_body_without_an_event_i
         "decoded, and archived by reference"
     );
 
+    // What is rejected is in no archive, and its dead letter refers to its body.
+    world.sql("ALTER TABLE offhook.calls ADD CONSTRAINT no_dead CHECK (call_id <> 'call_dead')").await;
+    world.publish(&large("call_dead")).await;
+    until("it is rejected", async || world.bus.latest_dead(log_worker::NAME).await.ok().flatten()).await;
+
     // As if the process had died between body and event.
     let orphan = large("call_orphan");
     world.publish(&Input { envelope: orphan.envelope.clone(), body: orphan.body.clone() }).await;
     world.settled(log_worker::NAME).await;
     world.sql("DELETE FROM offhook.events WHERE subject = 'call_orphan'").await;
-    assert_eq!(stored_apart(&world).await, 2);
+    assert_eq!(stored_apart(&world).await, 3);
     let sweeper = LogWorker::new(world.pool.clone(), world.bus.clone(), log_worker::ARCHIVE_DAYS);
     let later = Utc::now() + TimeDelta::days(1);
     assert_eq!(sweeper.sweep(later).await, Ok(0), "the archive has not come so far yet");
     postgres::keep_position(&world.pool, log_worker::NAME, later).await.expect("the database answers");
     assert_eq!(sweeper.sweep(later).await, Ok(1));
-    assert_eq!(stored_apart(&world).await, 1, "what an event refers to stays");
+    assert_eq!(stored_apart(&world).await, 2, "what an event or a dead letter refers to stays");
     worker.stop().await;
-    world.end_with_dead_letters(0).await;
+    world.end_with_dead_letters(1).await;
 }
 
 /// Sends the sound of a call of org `demo`, base64 as ElevenLabs has it, so that the body has `bytes` bytes, without

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use bus::{BodyError, Bus, Event, Outcome};
+use bus::{BODY_REUSED_FOR, BodyError, Bus, Event, Outcome};
 use chrono::{TimeDelta, Utc};
-use contract::{Envelope, Source, Timestamp};
+use contract::{Envelope, EventKey, Source, Timestamp};
 use sqlx::PgPool;
 use tracing::Instrument as _;
 use worker::Verb;
@@ -20,6 +20,8 @@ pub struct LogWorker {
 
 /// A body that nobody refers to after so long never will be: no source sends again for longer.
 const ORPHANED_AFTER: TimeDelta = TimeDelta::days(1);
+/// How far the position may be ahead of what is really archived, clocks included.
+const POSITION_MARGIN: TimeDelta = TimeDelta::hours(1);
 
 impl LogWorker {
     /// A worker on this database and broker that keeps the archive for so many days.
@@ -33,13 +35,22 @@ impl LogWorker {
     /// # Errors
     /// Why it can't be told or done now; the next hour tries again.
     pub async fn sweep(&self, before: Timestamp) -> Result<usize, String> {
-        let position = postgres::position(&self.pool, NAME).await.map_err(|error| error.to_string())?;
-        // Only the archive knows who refers to what, and only as far as it has come.
-        let before = before.min(position.unwrap_or_default() - ORPHANED_AFTER / 24);
-        let bodies = self.bus.bodies_before(before).await.map_err(|error| error.to_string())?;
-        let orphans = store::unreferenced(&self.pool, &bodies).await.map_err(|error| error.to_string())?;
+        fn told(error: impl std::fmt::Display) -> String {
+            error.to_string()
+        }
+        let position = postgres::position(&self.pool, NAME).await.map_err(told)?.unwrap_or_default();
+        // Only the archive knows who refers to what: as far as it has come, and for as long as it keeps.
+        let before = before.min(position - BODY_REUSED_FOR - POSITION_MARGIN);
+        let after = Utc::now() - TimeDelta::days(i64::from(self.archive_days)) + ORPHANED_AFTER;
+        let bodies = self.bus.bodies_of(after..before).await.map_err(told)?;
+        let mut orphans = store::unreferenced(&self.pool, &bodies).await.map_err(told)?;
+        if !orphans.is_empty() {
+            // A rejected event is in no archive.
+            let dead = self.bus.dead_bodies().await.map_err(told)?;
+            orphans.retain(|orphan| !dead.contains(orphan));
+        }
         for orphan in &orphans {
-            self.bus.forget_body(orphan).await.map_err(|error| error.to_string())?;
+            self.bus.forget_body(orphan, before).await.map_err(told)?;
         }
         Ok(orphans.len())
     }
@@ -73,7 +84,11 @@ impl LogWorker {
                 org: event.envelope.org.clone(),
                 source: Source::LOG_WORKER,
                 channel: String::new(),
-                id: format!("{kind}:{subject}:{}", event.key),
+                // An id stands in logs, and the subject may be somebody's number.
+                id: format!(
+                    "{kind}:{}",
+                    EventKey::new(&event.envelope.org, Source::LOG_WORKER, &subject, &event.key.to_string())
+                ),
                 kind,
                 subject: Some(subject),
                 time: event.envelope.time,

@@ -4,16 +4,17 @@
 //! published, so an event never refers to nothing; a crash in between leaves a body that nobody refers to, for the sweep.
 //! Refuses a body whose bytes are not those of its digest.
 
-use std::time::Duration;
+use std::{collections::HashSet, ops::Range, time::Duration};
 
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectMetadata, ObjectStore};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
 use contract::Timestamp;
 use futures_util::TryStreamExt as _;
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
-use crate::{Bus, BusError, Event, PublishError};
+use crate::{Bus, BusError, Event, Letter, PublishError};
 
 /// Longer bodies go to the object store, in bytes.
 pub(crate) const INLINE_BYTES_MAX: usize = 512 * 1024;
@@ -25,8 +26,9 @@ pub(crate) const LENGTH: &str = "offhook-body-bytes";
 const STORE: &str = "bodies";
 /// One message of the store, in bytes: few, as each is synced.
 const CHUNK_BYTES: usize = 1024 * 1024;
-/// A body that is there is not stored again unless it is older than this: the sweep takes none that is younger than a day.
-const YOUNG: chrono::TimeDelta = chrono::TimeDelta::hours(12);
+/// A body that is there is not stored again unless it is older than this. So an event may refer to a body that is so much older
+/// than itself.
+pub const BODY_REUSED_FOR: TimeDelta = TimeDelta::hours(12);
 /// Storing one body, of 64 MiB at most; inside the 10 s that providers wait.
 const STORE_MAX: Duration = Duration::from_secs(6);
 /// Reading one back.
@@ -86,7 +88,7 @@ impl Bus {
         let storing = async {
             let store = self.bodies().await.map_err(|error| error.to_string())?;
             let known = store.info(&stored.digest).await.ok().filter(|known| !known.deleted);
-            if known.and_then(|known| known.modified).is_some_and(|at| at > chrono::Utc::now() - YOUNG) {
+            if known.and_then(|known| known.modified).is_some_and(|at| at > Utc::now() - BODY_REUSED_FOR) {
                 return Ok(());
             }
             let (name, chunk_size) = (stored.digest.clone(), Some(CHUNK_BYTES));
@@ -100,23 +102,38 @@ impl Bus {
         Ok(stored)
     }
 
-    /// The digests of all bodies that were stored before `before`, in no order.
+    /// The digests of all bodies that were stored within `times`, in no order.
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub async fn bodies_before(&self, before: Timestamp) -> Result<Vec<String>, BusError> {
+    pub async fn bodies_of(&self, times: Range<Timestamp>) -> Result<Vec<String>, BusError> {
         let store = self.bodies().await?;
         let all: Vec<_> = store.list().await.map_err(unavailable)?.try_collect().await.map_err(unavailable)?;
-        let old = all.into_iter().filter(|object| object.modified.is_some_and(|at| at < before));
-        Ok(old.map(|object| object.name).collect())
+        let stored = all.into_iter().filter(|object| object.modified.is_some_and(|at| times.contains(&at)));
+        Ok(stored.map(|object| object.name).collect())
     }
 
-    /// Deletes a body; one that is not there is no error.
+    /// The digests of all bodies that dead letters refer to.
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub async fn forget_body(&self, digest: &str) -> Result<(), BusError> {
-        self.bodies().await?.delete(digest).await.map_err(unavailable)
+    pub async fn dead_bodies(&self) -> Result<HashSet<String>, BusError> {
+        let reference = |letter: &Letter| {
+            let (_, reference) = letter.headers.iter().find(|(name, _)| name == REFERENCE)?;
+            BodyRef::read(reference, Some("0")).map(|body| body.digest)
+        };
+        let letters = self.letters(None, usize::MAX, |letter| reference(letter).is_some()).await?;
+        Ok(letters.iter().filter_map(reference).collect())
+    }
+
+    /// Deletes a body unless it was stored again since `before`; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn forget_body(&self, digest: &str, before: Timestamp) -> Result<(), BusError> {
+        let store = self.bodies().await?;
+        let old = store.info(digest).await.is_ok_and(|body| body.modified.is_some_and(|at| at < before));
+        if old { store.delete(digest).await.map_err(unavailable) } else { Ok(()) }
     }
 
     async fn bodies(&self) -> Result<ObjectStore, BusError> {

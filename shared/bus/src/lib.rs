@@ -24,7 +24,7 @@ pub use bucket::{Bucket, Change};
 pub use checkup::{Checkup, ConsumerCheckup, StreamCheckup};
 pub use connection::{Bus, BusError, State};
 pub use consume::{Consumption, consume};
-pub use large::{BodyError, BodyRef};
+pub use large::{BODY_REUSED_FOR, BodyError, BodyRef};
 pub use look::{ConsumerLook, DeadLetter, Lag, Letter, Overview, Stored, StreamLook};
 pub use message::Event;
 pub use publish::{PublishError, Published};
