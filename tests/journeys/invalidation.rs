@@ -100,6 +100,57 @@ async fn a_contact_renamed_by_an_event_is_told_anew_by_every_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_changed_at_the_crm_is_taken_out_under_its_former_number_too() {
+    let world = World::start().await;
+    let worker = world.invalidate_worker();
+    let known = format!(
+        "INSERT INTO offhook.crm_contacts (org, phone, vendor, external_id) VALUES
+            ('demo', '{}', 'highlevel', 'c1'), ('other', '{}', 'highlevel', 'c1')",
+        phone(1),
+        phone(3)
+    );
+    world.sql(&known).await;
+    let change =
+        json!({ "type": "ContactUpdate", "webhookId": "w1", "locationId": "loc", "id": "c1", "phone": phone(2) });
+    world.publish(&Input::highlevel(change.to_string())).await;
+    let mut told = until("both are told twice", async || Some(told(&world).await).filter(|told| told.len() == 4)).await;
+    told.sort_by_key(ToString::to_string);
+    let [former, present] = [1, 2].map(|nth| json!({ "tag": "contact", "parts": [phone(nth)] }));
+    assert_eq!(told, [former.clone(), former, present.clone(), present]);
+    worked_off(&world).await;
+    worker.stop().await;
+    world.end_with_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_is_away_nothing_is_taken_out_again_and_again() {
+    let mut world = World::start().await;
+    let worker = world.invalidate_worker();
+    let readers = Readers::of(&world).await;
+    rename_all(&world, "Jane").await;
+    world.settled(invalidate_worker::NAME).await;
+    worked_off(&world).await;
+    let before = told(&world).await.len();
+    world.sql("UPDATE offhook.invalidations SET asked = nextval('offhook.invalidations_asked'), bumps_due = 1, due_at = now() + interval '2 s'").await;
+    world.nats.kill().await.expect("nats-server can be killed");
+    let bumped = "SELECT to_jsonb(i) FROM offhook.invalidations AS i WHERE bumped";
+    until("all are taken out", async || (world.rows(bumped).await.len() == CONTACTS).then_some(())).await;
+    assert!(readers.all_tell(&world, "Jane").await);
+    let times = "SELECT to_jsonb(max(bumped_at)) FROM offhook.invalidations";
+    let once = world.rows(times).await;
+    let claimed = "SELECT to_jsonb(min(due_at)) FROM offhook.invalidations";
+    let first = world.rows(claimed).await;
+    until("all are claimed again", async || (world.rows(claimed).await != first).then_some(())).await;
+    world.nats.restart().await.expect("nats-server starts");
+    worked_off(&world).await;
+    assert_eq!(world.rows(times).await, once, "and not taken out again");
+    until("each is told", async || (told(&world).await.len() == before + CONTACTS).then_some(())).await;
+    readers.stop.cancel();
+    worker.stop().await;
+    world.end_with_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_vendor_told_is_taken_out_twice() {
     let world = World::start().await;
     let worker = world.invalidate_worker();

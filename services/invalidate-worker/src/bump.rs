@@ -46,9 +46,14 @@ impl InvalidateWorker {
         if due.is_empty() {
             return Ok(false);
         }
-        if let Err(error) = self.cache.bump(due.iter().map(Due::tag)).await {
-            tracing::info!(tags = due.len(), %error, "tried again in a moment");
-            return Ok(false);
+        // What is bumped and could not be told is not bumped again: a broker that is away would else empty the caches.
+        let to_bump: Vec<Due> = due.iter().filter(|due| !due.bumped).cloned().collect();
+        if !to_bump.is_empty() {
+            if let Err(error) = self.cache.bump(to_bump.iter().map(Due::tag)).await {
+                tracing::info!(tags = to_bump.len(), %error, "tried again in a moment");
+                return Ok(false);
+            }
+            store::bumped(&self.pool, &to_bump).await?;
         }
         let told = join_all(due.iter().map(|due| tell(&self.bus, due))).await;
         let full = due.len() == store::ROUND_MAX;

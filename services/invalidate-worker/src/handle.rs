@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Bus, Event, Outcome};
-use cache::{Cache, Tag};
+use bus::{BodyError, Bus, Event, Outcome};
+use cache::Cache;
 use orgs::Live;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use worker::Verb;
 
 use crate::{
-    store,
-    tags::{self, Origin},
+    store::{self, CrmContact},
+    tags::{self, Changed, Origin},
 };
 
 /// The worker as the bus sees it.
@@ -30,23 +30,47 @@ impl InvalidateWorker {
     pub fn new(pool: PgPool, bus: Bus, cache: Cache, orgs: Live) -> Self {
         Self { pool, bus, cache, orgs, noted: Notify::new() }
     }
+
+    /// What one event says is no longer so.
+    async fn changed(&self, event: &Event) -> Result<Changed, Outcome> {
+        let body = self.bus.body(event).await.map_err(|error| match error {
+            BodyError::Unavailable(_) => Outcome::Retry(error.to_string()),
+            BodyError::Lost(_) => Outcome::Reject(error.to_string()),
+        })?;
+        tags::of(event, &body, self.orgs.directory().as_deref())
+    }
+
+    /// Notes what has to be invalidated, all of it or nothing.
+    async fn note(&self, events: &[Event], changes: &[Result<Changed, Outcome>]) -> sqlx::Result<()> {
+        let changes =
+            || events.iter().zip(changes).filter_map(|(event, changed)| Some((event, changed.as_ref().ok()?)));
+        let known: Vec<CrmContact> = changes()
+            .filter_map(|(Event { envelope, .. }, changed)| {
+                Some((envelope.org.to_string(), envelope.source.to_string(), changed.crm_id.clone()?))
+            })
+            .collect();
+        let people = if known.is_empty() { Vec::new() } else { store::people(&self.pool, &known).await? };
+        let of_people = people.into_iter().map(|(org, phone)| (org, tags::at_the_crm(&phone)));
+        let named = changes()
+            .flat_map(|(event, changed)| changed.tags.iter().map(|tag| (event.envelope.org.clone(), tag.clone())));
+        let mut wanted = BTreeMap::new();
+        for (org, (tag, origin)) in named.chain(of_people) {
+            let bumps = wanted.entry((org, tag)).or_insert(0);
+            *bumps = origin.bumps().max(*bumps);
+        }
+        if wanted.is_empty() { Ok(()) } else { store::note(&self.pool, &wanted).await }
+    }
 }
 
 impl Verb for InvalidateWorker {
     const NAME: &'static str = "invalidate-worker";
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
-        let directory = self.orgs.directory();
-        let of = |event| tags::of(event, directory.as_deref());
-        let asked: Vec<Result<Vec<(Tag, Origin)>, Outcome>> = events.iter().map(of).collect();
-        let mut wanted = BTreeMap::new();
-        for (event, tags) in events.iter().zip(&asked) {
-            for (tag, origin) in tags.iter().flatten() {
-                let bumps = wanted.entry((event.envelope.org.clone(), tag.clone())).or_insert(0);
-                *bumps = origin.bumps().max(*bumps);
-            }
+        let mut changes = Vec::with_capacity(events.len());
+        for event in events {
+            changes.push(self.changed(event).await);
         }
-        let noted = if wanted.is_empty() { Ok(()) } else { store::note(&self.pool, &wanted).await };
+        let noted = self.note(events, &changes).await;
         let outcome = match noted {
             Ok(()) => Outcome::Done,
             // The rows are all ours: what does not fit is for one event alone to show.
@@ -54,7 +78,7 @@ impl Verb for InvalidateWorker {
             Err(error) => Outcome::Retry(error.to_string()),
         };
         self.noted.notify_one();
-        asked.into_iter().map(|tags| tags.map_or_else(|refused| refused, |_| outcome.clone())).collect()
+        changes.into_iter().map(|changed| changed.map_or_else(|refused| refused, |_| outcome.clone())).collect()
     }
 
     async fn attend(&self, shutdown: &CancellationToken) {

@@ -1,10 +1,10 @@
 //! **invalidate-worker**: nothing old is told to a caller.
 //!
-//! - *Consumes* what says that something has changed: `contact.recorded`, `appointment.recorded`,
+//! - *Consumes* what says that something has changed: `contact.recorded`, `contact.changed`, `appointment.recorded`,
 //!   `memory.stored`.
 //! - *Owns* `invalidations`, and its row of `positions`.
 //! - *Emits* `cache.bumped`, one per tag, once no cache tells what was loaded before; also as a broadcast, at once.
-//! - *Calls* Postgres, Redis and the broker.
+//! - *Calls* Postgres, Redis and the broker; reads `crm_contacts`, for who is known by which id of a CRM.
 //! - *Limits*: 100 events in a batch, 2 batches at a time; 500 tags in a round. A tag is one row however often it is asked for,
 //!   so a Redis that is away for an hour leaves no more to do than there are tags. What a vendor told is invalidated again
 //!   after 4 s, as vendors answer from indexes that lag behind. Rows that are done are kept for a day.

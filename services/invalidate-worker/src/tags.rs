@@ -6,9 +6,10 @@
 use bus::{Event, Outcome};
 use cache::Tag;
 use context::tags;
-use contract::{EventType, PhoneNumber, Timestamp};
+use contract::{EventType, PhoneNumber, Source, Timestamp};
 use orgs::{Branch, Directory};
 use serde::Deserialize;
+use sources::Decoded;
 
 /// Who tells the new value, and so how often the old one has to be taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +33,41 @@ struct Recorded {
     starts: Vec<Timestamp>,
 }
 
-/// What is no longer so, and who tells what is; `directory` is that of the orgs, if it is known.
-pub(crate) fn of(event: &Event, directory: Option<&Directory>) -> Result<Vec<(Tag, Origin)>, Outcome> {
+/// What an event says is no longer so.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    pub(crate) tags: Vec<(Tag, Origin)>,
+    /// The CRM's id of the contact that has changed there: whoever was known by it has changed too, such as a former number.
+    pub(crate) crm_id: Option<String>,
+}
+
+/// What is no longer so, and who tells what is. `body` is the event's; `directory` is that of the orgs, if it is known.
+pub(crate) fn of(event: &Event, body: &[u8], directory: Option<&Directory>) -> Result<Changed, Outcome> {
     let phone = || person(event).map_err(Outcome::Reject);
-    Ok(match event.envelope.kind {
-        // Their appointments are asked for by the CRM's contact, whose tag this is too.
+    let tags = match event.envelope.kind {
         EventType::ContactRecorded => vec![(tags::contact(&phone()?), Origin::Ours)],
+        EventType::ContactChanged if event.envelope.source == Source::CRM_WORKER => vec![at_the_crm(&phone()?)],
+        EventType::ContactChanged => return Ok(contact(event, body)),
         EventType::MemoryStored => vec![(tags::memory(&phone()?), Origin::Vendor)],
         EventType::AppointmentRecorded => appointment(event, directory)?,
         kind => return Err(Outcome::Reject(format!("{kind} invalidates nothing"))),
-    })
+    };
+    Ok(Changed { tags, crm_id: None })
+}
+
+/// The contact as the CRM has it. Their appointments are asked for by the CRM's contact, whose tag this is too.
+pub(crate) fn at_the_crm(phone: &PhoneNumber) -> (Tag, Origin) {
+    (tags::contact(phone), Origin::Vendor)
+}
+
+/// What the CRM says has changed there; nothing, if it can't be understood.
+fn contact(event: &Event, body: &[u8]) -> Changed {
+    match sources::decode(event.envelope.source, event.envelope.kind, body) {
+        Ok(Decoded::Contact(facts)) => {
+            Changed { tags: facts.phone.iter().map(at_the_crm).collect(), crm_id: facts.external_id }
+        }
+        _ => Changed::default(),
+    }
 }
 
 /// The person's appointments, and the free slots of each day that it was on.
