@@ -7,6 +7,7 @@ mod calls;
 mod command_line;
 mod conformance;
 mod doctor;
+mod elsewhere;
 mod five_times;
 mod hubspot;
 mod invalidation;

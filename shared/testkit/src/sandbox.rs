@@ -25,19 +25,25 @@ impl World {
 impl Sandbox {
     /// Vendors answer at once.
     pub async fn without_delays(&self) {
-        self.quick(Duration::ZERO).await;
+        self.quick(json!({})).await;
     }
 
     /// Vendors answer at once, and tell what they are told of a person so much later.
     pub async fn with_memory_lag(&self, lag: Duration) {
-        self.quick(lag).await;
+        self.quick(json!({ "memory_lag_ms": milliseconds(lag) })).await;
     }
 
-    async fn quick(&self, memory_lag: Duration) {
+    /// Vendors answer at once, and tell what has changed at their calendar and their CRM so much later.
+    pub async fn with_read_lag(&self, lag: Duration) {
+        let ms = milliseconds(lag);
+        self.quick(json!({ "calcom_read_lag_ms": ms, "highlevel_read_lag_ms": ms })).await;
+    }
+
+    async fn quick(&self, mut settings: Value) {
         let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "calcom", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
-        let memory_lag_ms = u64::try_from(memory_lag.as_millis()).unwrap_or(u64::MAX);
-        self.steer(json!({ "settings": { "delays_ms": delays, "memory_lag_ms": memory_lag_ms } })).await;
+        settings["delays_ms"] = Value::Object(delays);
+        self.steer(json!({ "settings": settings })).await;
     }
 
     /// Vendors take the time that they usually do.
@@ -163,4 +169,8 @@ async fn ask(request: RequestBuilder) -> Value {
     let text = response.text().await.expect("text");
     assert!(status.is_success(), "{url}: {status} {text}");
     serde_json::from_str(&text).expect("JSON")
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
