@@ -55,7 +55,7 @@ async fn stored(world: &World, kind: EventType, source: Source) -> (String, Stri
     (input.envelope.id.clone(), input.envelope.channel.clone(), body)
 }
 
-fn conversation(id: &str) -> String {
+pub(crate) fn conversation(id: &str) -> String {
     json!({
         "type": "post_call_transcription", "event_timestamp": Utc::now().timestamp(),
         "data": {

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const ORGS_MAX: usize = 32;
 /// Rows of one org in hand at once.
 pub(crate) const ROWS_MAX: i64 = 8;
+/// Rounds of an org's turn; then others may have the place.
+const ROUNDS_MAX: usize = 25;
 /// Whoever has a row and does not come back loses it after so long; longer than any step.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Between two looks whether something is due.
@@ -33,7 +35,7 @@ pub(crate) trait Desk: Send + Sync + 'static {
     /// Tells when there may be something to do sooner than the next look.
     fn woken(&self) -> &Notify;
 
-    /// Orgs for which something is due, but for these; [`ORGS_MAX`] at most.
+    /// Orgs for which something is due, but for these, the longest overdue first; [`ORGS_MAX`] at most.
     fn due(&self, but: Vec<String>) -> impl Future<Output = sqlx::Result<Vec<String>>> + Send;
 
     /// Works off some of what is due for this org; how many rows.
@@ -78,10 +80,13 @@ pub(crate) async fn attend<D: Desk>(desk: &Arc<D>, shutdown: &CancellationToken)
     timeout(FINISH_MAX, finish).await.ok();
 }
 
-/// Works for one org until nothing is due.
+/// One org's turn: until nothing is due, or for as long as a turn lasts.
 async fn work_off<D: Desk>(desk: Arc<D>, org: String, shutdown: CancellationToken) {
     let Ok(id) = org.parse() else { return };
-    while !shutdown.is_cancelled() {
+    for _ in 0..ROUNDS_MAX {
+        if shutdown.is_cancelled() {
+            return;
+        }
         match desk.work(&id).await {
             Ok(0) => return,
             Ok(_) => {}
@@ -94,4 +99,52 @@ async fn work_off<D: Desk>(desk: Arc<D>, org: String, shutdown: CancellationToke
 pub(crate) fn pause(failures: u32) -> Duration {
     let pause = PAUSE.start().saturating_mul(2u32.saturating_pow(failures)).min(*PAUSE.end());
     pause.mul_f64(0.75 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Mutex};
+
+    use super::*;
+
+    /// Orgs that always have something due, and how often each was worked for.
+    struct Endless {
+        rounds: Mutex<BTreeMap<String, usize>>,
+        woken: Notify,
+        shutdown: CancellationToken,
+    }
+
+    impl Desk for Endless {
+        const NAME: &'static str = "endless";
+
+        fn woken(&self) -> &Notify {
+            &self.woken
+        }
+
+        async fn due(&self, but: Vec<String>) -> sqlx::Result<Vec<String>> {
+            let rounds = self.rounds.lock().expect("never poisoned");
+            let mut due: Vec<_> = rounds.iter().filter(|(org, _)| !but.contains(org)).collect();
+            due.sort_by_key(|(_, rounds)| **rounds);
+            Ok(due.into_iter().map(|(org, _)| org.clone()).take(ORGS_MAX).collect())
+        }
+
+        async fn work(&self, org: &OrgId) -> sqlx::Result<usize> {
+            let mut rounds = self.rounds.lock().expect("never poisoned");
+            *rounds.entry(org.to_string()).or_default() += 1;
+            if rounds.values().all(|rounds| *rounds > 0) {
+                self.shutdown.cancel();
+            }
+            Ok(1)
+        }
+    }
+
+    #[tokio::test]
+    async fn orgs_that_are_never_done_leave_their_places_to_others() {
+        let orgs = (0..=ORGS_MAX).map(|nth| (format!("org{nth}"), 0)).collect();
+        let shutdown = CancellationToken::new();
+        let desk = Endless { rounds: Mutex::new(orgs), woken: Notify::new(), shutdown: shutdown.clone() };
+        let desk = Arc::new(desk);
+        let attended = timeout(Duration::from_secs(30), attend(&desk, &shutdown)).await;
+        assert!(attended.is_ok(), "{:?}", desk.rounds.lock().expect("never poisoned"));
+    }
 }

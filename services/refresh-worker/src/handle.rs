@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bus::{Bus, Event, Outcome};
 use chrono::Utc;
 use context::{Library, Wanted};
-use contract::{EventType, PhoneNumber};
+use contract::{EventType, PhoneNumber, Source};
 use orgs::Live;
 use serde::Deserialize;
 use sqlx::PgPool;
@@ -69,7 +69,14 @@ impl RefreshWorker {
             EventType::CallInbound => self.note_inbound(event, &read(event)?, notes)?,
             EventType::CallRecorded => {
                 let Recorded { source, call_id } = read(event)?;
-                notes.calls.insert(CallKey { org: org.to_string(), source, call_id });
+                let key = CallKey { org: org.to_string(), source, call_id };
+                // Our own is a dead letter that somebody has sent again.
+                let ours = event.envelope.source == Source::REFRESH_WORKER;
+                if ours {
+                    notes.refused.insert(key)
+                } else {
+                    notes.calls.insert(key)
+                };
             }
             EventType::CacheBumped => {
                 let Bumped { tag, parts } = read(event)?;

@@ -7,14 +7,17 @@
 //!   before it is marked, under a key that repeats.
 //! - *Calls* beside its events, by rows that are due: the loaders of `context`, with the budget that live calls leave; Zep and
 //!   mem0. Reads `calls` and `contacts`.
-//! - *Limits*: 32 orgs at a time for each of the two works, 8 rows of an org, a lease of 30 s, 12 s for one step at a vendor;
-//!   pauses after failures from 2 s to 10 min, 500 of them at most. One org's dead vendor delays nobody else.
-//! - *Refuses* (as dead letters) events that can't be read. Needs no inbox: rows follow the state, so that late, repeated and
-//!   reordered events leave the same ones.
+//! - *Limits*: 32 orgs at a time for each of the two works, the longest overdue first, 25 rounds of 8 rows in an org's turn, a
+//!   lease of 30 s, 12 s for one step at a vendor; pauses after failures from 2 s to 10 min, 500 of them at most. What a vendor
+//!   says of the key, the plan or the address (401 to 404, 3xx) and a budget that is used up give no call up. One org's dead
+//!   vendor delays nobody else. Of a call that was first heard of 30 days ago nothing is told any more.
+//! - *Refuses* (as dead letters) events that can't be read, and calls that the vendor refuses: such a letter, sent again, has
+//!   the call told again. Needs no inbox: rows follow the state, so that late, repeated and reordered events leave the same ones.
 //!
-//! What is told is told once, with two windows. Zep: an add that was accepted unheard, and is not yet listed in the thread when
+//! What is told is told once, with three windows. Zep: an add that was accepted unheard, and is not yet listed in the thread when
 //! the thread is read back (a second later or more), is repeated. mem0: an add that was accepted unheard is known by its
-//! memories alone; if none of them is listed within a minute, or none was made, it is repeated. A call that changes after its
+//! memories alone; if none of them is listed within a minute, or none was made, it is repeated. Either: a process that stands
+//! still for most of its lease between its last look at the clock and the socket may send what another has found missing. A call that changes after its
 //! telling has begun is told as it was. The first start tells of every call that the stream still holds.
 
 mod config;

@@ -11,8 +11,11 @@ use sqlx::{PgPool, types::Json};
 
 /// A call without a summary is told so long after its end: the analysis may have been switched off.
 const SUMMARY_MAX: Duration = Duration::from_mins(10);
-/// What came to its end is kept for people to look up.
+/// Of a call that was first heard of longer ago nothing is told: that it was told may be forgotten.
+const CALL_AGE_MAX: Duration = Duration::from_hours(30 * 24);
+/// What came to its end is kept for people to look up, and so that it is not told again.
 const ENDED_KEPT: Duration = Duration::from_hours(37 * 24);
+const _: () = assert!(ENDED_KEPT.as_secs() > CALL_AGE_MAX.as_secs());
 
 /// A call's key within the database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +37,8 @@ pub(crate) struct Notes {
     pub(crate) bumped: BTreeSet<(String, String, String)>,
     /// Calls whose rows have changed.
     pub(crate) calls: BTreeSet<CallKey>,
+    /// Calls that were refused, to be told once more.
+    pub(crate) refused: BTreeSet<CallKey>,
 }
 
 impl Notes {
@@ -57,6 +62,9 @@ pub(crate) async fn keep(pool: &PgPool, notes: &Notes) -> sqlx::Result<()> {
     }
     if !notes.calls.is_empty() {
         tell(pool, &notes.calls).await?;
+    }
+    for key in &notes.refused {
+        tell_again(pool, key).await?;
     }
     Ok(())
 }
@@ -84,30 +92,49 @@ pub(crate) async fn want(pool: &PgPool, wanted: &BTreeMap<HotKey, Duration>) -> 
 
 /// Has what is wanted under a tag warmed now. Whoever is at it loads what is invalid by now, so the lease is taken away.
 async fn bump(pool: &PgPool, org: &str, tag: &str, first: &str) -> sqlx::Result<()> {
+    // In the same order as whoever wants several of them: else each could wait for the other.
     let bump = sqlx::query(
-        "UPDATE offhook.hot SET warm_at = now(), lease = NULL, attempts = 0
-         WHERE org = $1 AND kind = ANY($2) AND parts ->> 0 = $3 AND wanted_until > now()",
+        "WITH invalid AS (
+            SELECT org, kind, parts FROM offhook.hot
+            WHERE org = $1 AND kind = ANY($2) AND parts ->> 0 = $3 AND wanted_until > now()
+            ORDER BY org, kind, parts FOR UPDATE
+         )
+         UPDATE offhook.hot AS h SET warm_at = now(), lease = NULL, attempts = 0
+         FROM invalid AS i WHERE (h.org, h.kind, h.parts) = (i.org, i.kind, i.parts)",
     );
     bump.bind(org).bind(Wanted::kinds_under(tag)).bind(first).execute(pool).await.map(|_| ())
 }
 
 /// Has calls told that are over and have something to tell: now with their summary, else when it should have come. What has
-/// been begun or has failed before keeps its time.
+/// been begun or has failed before keeps its time. Not every source tells when a call ended.
 async fn tell(pool: &PgPool, calls: &BTreeSet<CallKey>) -> sqlx::Result<()> {
     let of = |part: fn(&CallKey) -> &str| calls.iter().map(part).collect::<Vec<_>>();
     let tell = sqlx::query(
         "INSERT INTO offhook.memories AS m (org, source, call_id, due_at)
          SELECT k.org, k.source, k.call_id,
-             CASE WHEN k.summary IS NULL THEN k.ended_at + make_interval(secs => $4) ELSE now() END
+             CASE WHEN k.summary IS NULL THEN make_interval(secs => $4)
+                + least(coalesce(k.ended_at, k.started_at + least(k.duration_ms, 86400000) * interval '1 ms'), now())
+             ELSE now() END
          FROM offhook.calls AS k
          JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (org, source, call_id) USING (org, source, call_id)
-         WHERE k.contact_phone IS NOT NULL AND k.ended_at IS NOT NULL AND k.transcript <> ''
+         WHERE k.contact_phone IS NOT NULL AND (k.ended_at IS NOT NULL OR k.status <> 'active') AND k.transcript <> ''
+             AND k.first_received_at > now() - make_interval(secs => $5)
          ORDER BY k.org, k.source, k.call_id
          ON CONFLICT (org, source, call_id) DO UPDATE SET due_at = excluded.due_at
          WHERE m.state = 'due' AND m.messages IS NULL AND m.lease IS NULL AND m.attempts = 0 AND excluded.due_at < m.due_at",
     );
     let tell = tell.bind(of(|key| &key.org)).bind(of(|key| &key.source)).bind(of(|key| &key.call_id));
-    tell.bind(SUMMARY_MAX.as_secs_f64()).execute(pool).await.map(|_| ())
+    let tell = tell.bind(SUMMARY_MAX.as_secs_f64()).bind(CALL_AGE_MAX.as_secs_f64());
+    tell.execute(pool).await.map(|_| ())
+}
+
+/// Has the rest of a call told that was refused, to the vendor that refused it.
+async fn tell_again(pool: &PgPool, key: &CallKey) -> sqlx::Result<()> {
+    let again = sqlx::query(
+        "UPDATE offhook.memories SET state = 'due', state_since = now(), due_at = now(), attempts = 0, updated_at = now()
+         WHERE org = $1 AND source = $2 AND call_id = $3 AND state = 'refused'",
+    );
+    again.bind(&key.org).bind(&key.source).bind(&key.call_id).execute(pool).await.map(|_| ())
 }
 
 /// Deletes what came to its end long ago.
@@ -116,7 +143,8 @@ pub(crate) async fn retire(pool: &PgPool) -> sqlx::Result<u64> {
         let delete = sqlx::query(
             "DELETE FROM offhook.memories WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM offhook.memories
-                WHERE state NOT IN ('due', 'adding', 'added') AND updated_at < now() - make_interval(secs => $1) LIMIT $2))",
+                WHERE state NOT IN ('due', 'adding', 'added') AND updated_at < now() - make_interval(secs => $1) LIMIT $2
+                FOR UPDATE SKIP LOCKED))",
         );
         delete.bind(ENDED_KEPT.as_secs_f64()).bind(postgres::ROWS_MAX)
     };

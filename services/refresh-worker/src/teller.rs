@@ -27,6 +27,8 @@ use store::{Ended, Row};
 
 /// Failures after which a call is given up; some days of them.
 const FAILURES_MAX: u32 = 500;
+/// Of failures that are not the call's own so many count: enough for the longest pause.
+const TROUBLES_MAX: u32 = 10;
 
 /// The teller of a process.
 pub(crate) struct Teller {
@@ -43,8 +45,13 @@ pub(crate) enum Halt {
     Lost,
     /// It is as it should be: to be looked at again after so long.
     Wait(Duration),
-    /// It failed, and may succeed after so long; or after a pause that grows.
-    Failed(Option<Duration>, String),
+    /// It failed, and may succeed after a pause that grows.
+    Failed(String),
+    /// Who would be told can't be: through no fault of the call's, so that this gives up no call. After so long, or a pause
+    /// that grows.
+    Trouble(Option<Duration>, String),
+    /// The vendor does not want this call, and will not want it later.
+    Refused(String),
     /// It came to its end.
     Ended(Ended, Option<String>),
     /// Our own store failed.
@@ -60,11 +67,11 @@ impl From<sqlx::Error> for Halt {
 impl From<VendorError> for Halt {
     fn from(error: VendorError) -> Self {
         match error {
-            VendorError::RateLimited(wait) => Self::Failed(Some(wait), error.to_string()),
-            // A key that is wrong is put right some day, and what was said is still to be told then.
-            VendorError::Refused(401 | 403, _) => Self::Failed(None, error.to_string()),
-            error if error.is_passing() => Self::Failed(None, error.to_string()),
-            error => Self::Ended(Ended::Refused, Some(error.to_string())),
+            VendorError::RateLimited(wait) => Self::Trouble(Some(wait), error.to_string()),
+            // A wrong key, plan or address is put right some day, and what was said is still to be told then.
+            VendorError::Refused(300..=399 | 401..=404, _) => Self::Trouble(None, error.to_string()),
+            error if error.is_passing() => Self::Failed(error.to_string()),
+            error => Self::Refused(error.to_string()),
         }
     }
 }
@@ -86,13 +93,15 @@ impl Teller {
         match halt {
             Halt::Lost => Ok(()),
             Halt::Wait(time) => row.wait(&self.pool, org, time).await,
-            Halt::Failed(..) if row.failures() >= FAILURES_MAX => {
-                self.end(org, &row, Ended::GivenUp, Some("it has failed too often".to_owned())).await
+            Halt::Failed(why) if row.failures() >= FAILURES_MAX => {
+                self.end(org, &row, Ended::GivenUp, Some(format!("it has failed too often: {why}"))).await
             }
-            Halt::Failed(time, why) => {
-                tracing::debug!(%org, source = row.source, call = row.call_id, why, "not remembered yet");
-                row.failed(&self.pool, org, time.unwrap_or_else(|| pause(row.failures())), &why).await
+            Halt::Failed(why) => row.failed(&self.pool, org, pause(row.failures()), true, &why).await,
+            Halt::Trouble(time, why) => {
+                let time = time.unwrap_or_else(|| pause(row.failures()));
+                row.failed(&self.pool, org, time, row.failures() < TROUBLES_MAX, &why).await
             }
+            Halt::Refused(why) => self.refused(org, &row, why).await,
             Halt::Ended(ended, why) => self.end(org, &row, ended, why).await,
             Halt::Store(error) => Err(error),
         }
@@ -100,7 +109,7 @@ impl Teller {
 
     /// Who is to be told.
     fn account(&self, org: &OrgId, row: &Row) -> Result<Arc<MemoryAccount>, Halt> {
-        let failed = |why: &str| Halt::Failed(None, why.to_owned());
+        let failed = |why: &str| Halt::Trouble(None, why.to_owned());
         let directory = self.orgs.directory().ok_or_else(|| failed("no orgs loaded yet"))?;
         let account = directory.org(org).and_then(|live| Accounts::of(live).memory());
         let same = |account: &MemoryAccount| row.vendor.as_deref().is_none_or(|known| known == vendor(account));
@@ -121,7 +130,7 @@ impl Teller {
         if let Some(phone) = phone
             && let Err(why) = self.publish(org, row, phone.as_str()).await
         {
-            return row.failed(&self.pool, org, pause(0), &why).await;
+            return row.failed(&self.pool, org, pause(0), true, &why).await;
         }
         if row.end(&self.pool, org, ended, why.as_deref()).await? {
             let vendor = row.vendor.clone().unwrap_or_else(|| "none".to_owned());
@@ -133,21 +142,26 @@ impl Teller {
         Ok(())
     }
 
+    /// A dead letter first: a refusal that nobody hears of would be a loss.
+    async fn refused(&self, org: &OrgId, row: &Row, why: String) -> sqlx::Result<()> {
+        let vendor = row.vendor.as_deref().unwrap_or("none");
+        let Row { source, call_id, .. } = row;
+        let id = format!("refused:{vendor}:{source}:{call_id}");
+        let envelope = envelope(org, EventType::CallRecorded, id, call_id);
+        let body = json!({ "source": source, "call_id": call_id, "vendor": vendor });
+        let reason = format!("call {source}:{call_id} at {vendor}: {why}");
+        match self.bus.write_dead_letter(crate::NAME, &envelope, Bytes::from(body.to_string()), &reason).await {
+            Ok(()) => self.end(org, row, Ended::Refused, Some(why)).await,
+            Err(error) => {
+                let why = format!("{why}; its dead letter is not stored: {error}");
+                row.failed(&self.pool, org, pause(0), true, &why).await
+            }
+        }
+    }
+
     async fn publish(&self, org: &OrgId, row: &Row, phone: &str) -> Result<(), String> {
         let Row { source, call_id, .. } = row;
-        let now = Utc::now();
-        let envelope = Envelope {
-            org: org.clone(),
-            source: Source::REFRESH_WORKER,
-            channel: String::new(),
-            id: format!("memory.stored:{source}:{call_id}"),
-            kind: EventType::MemoryStored,
-            subject: Some(phone.to_owned()),
-            time: now,
-            received_at: now,
-            content_type: "application/json".to_owned(),
-            fault: None,
-        };
+        let envelope = envelope(org, EventType::MemoryStored, format!("memory.stored:{source}:{call_id}"), phone);
         let body = json!({ "source": source, "call_id": call_id, "contact_phone": phone });
         let published = self.bus.publish(&envelope, Bytes::from(body.to_string())).await;
         published.map(|_| ()).map_err(|error| format!("memory.stored not published: {error}"))
@@ -169,6 +183,23 @@ impl Desk for Teller {
         let rows = Row::claim(&self.pool, org).await?;
         let told = join_all(rows.into_iter().map(|row| self.tell(org, row))).await;
         told.into_iter().collect::<sqlx::Result<Vec<()>>>().map(|told| told.len())
+    }
+}
+
+/// Of an event that tells what became of a call.
+fn envelope(org: &OrgId, kind: EventType, id: String, subject: &str) -> Envelope {
+    let now = Utc::now();
+    Envelope {
+        org: org.clone(),
+        source: Source::REFRESH_WORKER,
+        channel: String::new(),
+        id,
+        kind,
+        subject: Some(subject.to_owned()),
+        time: now,
+        received_at: now,
+        content_type: "application/json".to_owned(),
+        fault: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub use contact::{Contact, ContactFacts};
 pub use crm_contact::CrmContact;
 pub use kinds::KINDS;
 pub use library::{Library, Week};
-pub use loaders::Purpose;
+pub use loaders::{Purpose, budget_wait};
 pub use memory::Memory;
 pub use prompt::Prompt;
 pub use slots::{DAYS, Slots};

@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use cache::{Kind, Loaded};
+use cache::{Kind, LoadError, Loaded};
 use chrono_tz::Tz;
 use contract::PhoneNumber;
 use futures_util::future::join;
@@ -36,8 +36,6 @@ pub enum Purpose {
     Call,
     /// Whoever asks next. Never waits for the vendor's budget: whoever asks would wait along.
     Warming,
-    /// The same, for many things one after the other. Waits for the budget.
-    Bulk,
 }
 
 /// For this purpose, within what a load of this kind may take.
@@ -46,7 +44,19 @@ fn by<K: Kind>(purpose: Purpose) -> By {
     match purpose {
         Purpose::Call => By::live(deadline),
         Purpose::Warming => By::idle(deadline),
-        Purpose::Bulk => By::background(deadline),
+    }
+}
+
+/// After how long the account's budget has room again, if that is all that has kept a load from its answer.
+#[must_use]
+pub fn budget_wait(error: &LoadError) -> Option<Duration> {
+    let LoadError::Failed(error) = error else { return None };
+    let shared = error.downcast_ref::<Arc<VendorError>>().map(AsRef::as_ref);
+    match error.downcast_ref::<VendorError>().or(shared) {
+        Some(VendorError::RateLimited(wait)) => Some(*wait),
+        Some(_) => None,
+        // What a load asked of another one.
+        None => budget_wait(error.downcast_ref()?),
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a call said is told to the memory vendor, and everybody hears of it once it can be read back.
 
+use chrono::Utc;
+use reqwest::Client;
 use serde_json::{Value, json};
-use testkit::{Delivery, Question, until};
+use sources::elevenlabs;
+use testkit::{Delivery, KEY, Question, until};
 
 use super::stage::{JANE, LAG, MAIN, STORED, Stage, transcript};
-use crate::{call, with};
+use crate::{call, sources::conversation, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_caller_rings_again_and_what_was_said_is_known() {
@@ -46,6 +49,54 @@ async fn the_caller_rings_again_and_what_was_said_is_known() {
         service.stop().await;
     }
     stage.end(workers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_tells_no_end_of_a_call_is_remembered_too() {
+    let stage = Stage::start().await;
+    let worker = stage.worker(&[]);
+    let (ingress, url) = stage.world.ingress().await;
+    let log_worker = stage.world.log_worker();
+    let told = conversation("conv_1").replace("+15005550021", MAIN);
+    let unsummed = conversation("conv_2").replace("+15005550021", MAIN).replace("transcript_summary", "none");
+    for body in [&told, &unsummed] {
+        let signature = elevenlabs::sign(KEY, body.as_bytes(), Utc::now());
+        let request = Client::new().post(format!("{url}/v1/demo/elevenlabs/events")).body(body.clone());
+        let request =
+            request.header("content-type", "application/json").header(elevenlabs::SIGNATURE_HEADER, signature);
+        assert_eq!(request.send().await.expect("ingress answers").status(), 200);
+    }
+    stage.memory_is("conv_1", "stored").await;
+    // Its end is known by its start and its length, and is long past: nobody waits for a summary.
+    stage.memory_is("conv_2", "stored").await;
+    let mut stored = stage.stored().await;
+    stored.sort();
+    assert_eq!(stored, ["memory.stored:elevenlabs:conv_1", "memory.stored:elevenlabs:conv_2"]);
+    for service in [log_worker, ingress] {
+        service.stop().await;
+    }
+    stage.end([worker]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_any_time_waits_for_its_summary_from_now_on_and_an_active_or_an_old_one_is_not_told() {
+    let stage = Stage::start().await;
+    let worker = stage.worker(&[]);
+    let query = "INSERT INTO offhook.calls (org, source, call_id, contact_phone, status, transcript, summary, first_received_at)
+         VALUES ('demo', 'retell', 'no_time', '+15005550006', 'ended', 'User: one', NULL, now()),
+            ('demo', 'retell', 'active', '+15005550006', 'active', 'User: two', 'So far.', now()),
+            ('demo', 'retell', 'old', '+15005550006', 'ended', 'User: three', 'Old.', now() - interval '31 days')";
+    stage.world.sql(query).await;
+    for call_id in ["no_time", "active", "old"] {
+        stage.recorded("demo", call_id, "again").await;
+    }
+    stage.world.settled(refresh_worker::NAME).await;
+    let row = stage.memory_is("no_time", "due").await;
+    assert!(row["due_in_s"].as_f64().is_some_and(|due| (500.0..=600.0).contains(&due)), "{row}");
+    for call_id in ["active", "old"] {
+        assert_eq!(stage.memory(call_id).await, None, "{call_id}");
+    }
+    stage.end([worker]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

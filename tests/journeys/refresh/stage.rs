@@ -35,6 +35,8 @@ branch = "main"
 deadline_ms = 5000
 [org.source.retell]
 secrets = ["file:DIR/demo.key"]
+[org.source.elevenlabs]
+secrets = ["file:DIR/demo.key"]
 [org.vendor.highlevel]
 base_url = "SANDBOX/highlevel"
 token = "file:DIR/demo.key"
@@ -121,8 +123,13 @@ impl Stage {
         );
         let query = query.bind(org).bind(id).bind(phone).bind(transcript).bind(summary);
         query.execute(&self.world.pool).await.expect("the call is written");
-        let body = json!({ "source": "retell", "call_id": id, "branch": "main", "contact_phone": phone });
-        let id = format!("{id}:{summary:?}");
+        self.recorded(org, id, &format!("{summary:?}")).await;
+    }
+
+    /// A call's row has changed, as this says.
+    pub(super) async fn recorded(&self, org: &str, id: &str, how: &str) {
+        let body = json!({ "source": "retell", "call_id": id, "branch": "main", "contact_phone": JANE });
+        let id = format!("{id}:{how}");
         self.publish((org, Source::LOG_WORKER, EventType::CallRecorded), Utc::now(), &id, &body).await;
     }
 
@@ -209,11 +216,16 @@ impl Stage {
 
     /// Ends a stage on which nothing was rejected.
     pub(super) async fn end(self, workers: impl IntoIterator<Item = Process>) {
+        self.end_with_dead_letters(0, workers).await;
+    }
+
+    /// Ends a stage on which so many dead letters were written.
+    pub(super) async fn end_with_dead_letters(self, expected: u64, workers: impl IntoIterator<Item = Process>) {
         for worker in workers {
             assert!(worker.terminate().await.success());
         }
         self.vendors.stop().await;
-        self.world.end_with_dead_letters(0).await;
+        self.world.end_with_dead_letters(expected).await;
     }
 }
 

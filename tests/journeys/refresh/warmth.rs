@@ -193,6 +193,17 @@ async fn the_cache_is_warmed_from_the_command_line() {
     let (_, printed, _) = warm(&["--kind", "memory", "--org", "demo"]).await;
     assert_eq!(printed, [json!({ "memory": { "warmed": 0, "already": 1, "elsewhere": 0, "failed": 0 } })]);
 
+    stage.world.redis_command(&["FLUSHALL"]).await;
+    let no_budget =
+        json!({ "vendor": "zep", "operation": "memory.search", "status": 429, "retry_after_s": 1, "times": 1 });
+    stage.vendors.faults(json!([no_budget])).await;
+    let (code, printed, _) = warm(&["--kind", "memory", "--org", "demo"]).await;
+    assert_eq!(
+        (code, of(&printed[0], "memory")),
+        (0, [Some(1), Some(0), Some(0)]),
+        "its turn is waited for: {printed:?}"
+    );
+
     stage.vendors.faults(json!([{ "vendor": "highlevel", "operation": "slots.free", "status": 500 }])).await;
     stage.world.redis_command(&["FLUSHALL"]).await;
     let (code, printed, _) = warm(&["--kind", "slots", "--org", "other", "--days", "1"]).await;

@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ::cache::{Mode, Parts, Settings, Warmth};
+use ::cache::{LoadError, Mode, Parts, Settings, Warmed, Warmth};
 use anyhow::{Context as _, ensure};
 use bus::Bus;
 use chrono::Utc;
 use clap::Args;
-use context::{Accounts, DAYS, KINDS, Library, Purpose, Wanted};
+use context::{Accounts, DAYS, KINDS, Library, Purpose, Wanted, budget_wait};
 use contract::OrgId;
 use futures_util::{StreamExt as _, stream};
 use orgs::{Directory, Live, LiveOrg};
@@ -29,6 +29,8 @@ const CALLERS_MAX: i64 = 1_000;
 const OF_CALLER: [&str; 2] = ["contact", "memory"];
 /// Things that are warmed at once.
 const AT_ONCE: usize = 16;
+/// One thing waits so long for its vendor's budget.
+const BUDGET_MAX: Duration = Duration::from_mins(1);
 /// Waiting for the orgs.
 const ORGS_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -98,7 +100,7 @@ impl Warm {
         let mut warming = stream::iter(wanted)
             .map(|(org, wanted)| async move {
                 let live = directory.org(&org)?;
-                let warmed = library.warm(&Accounts::of(live), &org, &wanted, Purpose::Bulk).await;
+                let warmed = in_turn(library, &Accounts::of(live), &org, &wanted).await;
                 Some((wanted.kind(), warmed?))
             })
             .buffer_unordered(AT_ONCE);
@@ -144,6 +146,23 @@ impl Warm {
         match &self.kind {
             Some(kind) => wanted.kind() == kind,
             None => usual.is_empty() || usual.contains(&wanted.kind()),
+        }
+    }
+}
+
+/// Warms it once the vendor's budget has room for it. Waits where no load is under way: a caller would wait along.
+async fn in_turn(
+    library: &Library,
+    accounts: &Accounts,
+    org: &OrgId,
+    wanted: &Wanted,
+) -> Option<Result<Warmed, LoadError>> {
+    let deadline = Instant::now() + BUDGET_MAX;
+    loop {
+        let warmed = library.warm(accounts, org, wanted, Purpose::Warming).await?;
+        match warmed.as_ref().err().and_then(budget_wait) {
+            Some(wait) if Instant::now() + wait < deadline => sleep(wait.max(LOOK_EVERY)).await,
+            _ => return Some(warmed),
         }
     }
 }

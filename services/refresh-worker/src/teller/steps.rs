@@ -32,6 +32,7 @@ const UNHEARD_EVERY: Duration = Duration::from_secs(5);
 /// What says in mem0's metadata from which call a memory is.
 const CALL: &str = "call";
 
+/// From now on. For what may not be done twice it begins before the lease: whoever was stopped in between finds it over.
 fn by() -> By {
     By::background(Instant::now() + STEP_MAX)
 }
@@ -80,24 +81,27 @@ impl Teller {
     ) -> Result<(), Halt> {
         let zep = self.vendors.zep(account);
         let (user, thread) = (UserId::of(org, phone), format!("{org}:{}:{}", row.source, row.call_id));
-        match row.state {
-            State::Adding => {
-                // Nobody else writes into this thread: what is in it is what has arrived.
-                row.told = zep.thread(&thread, by()).await?.messages;
-                return self.commit(org, row, State::Due).await;
+        if row.told == 0 {
+            zep.ensure_user(&user, row.name.as_deref(), by()).await?;
+            zep.ensure_thread(&thread, &user, by()).await?;
+        }
+        if row.state == State::Adding {
+            // Nobody else writes into this thread: what is in it is what has arrived.
+            let arrived = zep.thread(&thread, by()).await?.messages;
+            if arrived < row.told {
+                // Another address, perhaps: not what was asked to keep them.
+                return Err(Halt::Trouble(None, "the thread has lost what it had".to_owned()));
             }
-            _ if row.told == 0 => {
-                zep.ensure_user(&user, row.name.as_deref(), by()).await?;
-                zep.ensure_thread(&thread, &user, by()).await?;
-            }
-            _ => {}
+            row.told = arrived;
+            return self.commit(org, row, State::Due).await;
         }
         let rest = row.messages.iter().flatten().skip(row.told).cloned().collect::<Vec<_>>();
         let Some(portion) = zep::batches(&rest).into_iter().next() else {
             return self.commit(org, row, State::Added).await;
         };
+        let by = by();
         self.commit(org, row, State::Adding).await?;
-        match zep.add(&thread, &portion, by()).await {
+        match zep.add(&thread, &portion, by).await {
             Ok(()) => {
                 row.told += portion.len();
                 self.commit(org, row, State::Due).await
@@ -127,9 +131,10 @@ impl Teller {
             }
             self.commit(org, row, State::Due).await?;
         }
+        let by = by();
         self.commit(org, row, State::Adding).await?;
         let metadata = Map::from_iter([(CALL.to_owned(), call.into())]);
-        match mem0.add(&user, &messages, &metadata, by()).await {
+        match mem0.add(&user, &messages, &metadata, by).await {
             Ok(receipt) => {
                 (row.told, row.receipt) = (messages.len(), Some(receipt));
                 self.commit(org, row, State::Added).await
@@ -169,7 +174,7 @@ impl Teller {
             }
             Err(error) if over => Halt::Ended(Ended::GivenUp, Some(error.to_string())),
             Ok(Progress::Pending) => Halt::Wait((row.in_state / 8).clamp(*ASK_EVERY.start(), *ASK_EVERY.end())),
-            Err(error) => Halt::Failed(Some(*ASK_EVERY.end()), error.to_string()),
+            Err(error) => Halt::Trouble(Some(*ASK_EVERY.end()), error.to_string()),
         })
     }
 

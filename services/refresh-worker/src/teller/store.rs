@@ -83,11 +83,12 @@ impl Ended {
     }
 }
 
-/// Orgs of which something is due, but for these.
+/// Orgs of which something is due, but for these, the longest overdue first.
 pub(crate) async fn due(pool: &PgPool, but: Vec<String>) -> sqlx::Result<Vec<String>> {
     let due = sqlx::query_scalar(
-        "SELECT DISTINCT org FROM offhook.memories
-         WHERE state IN ('due', 'adding', 'added') AND due_at <= now() AND org <> ALL($1) LIMIT $2",
+        "SELECT org FROM offhook.memories
+         WHERE state IN ('due', 'adding', 'added') AND due_at <= now() AND org <> ALL($1)
+         GROUP BY org ORDER BY min(due_at) LIMIT $2",
     );
     due.bind(but).bind(ORGS_MAX as i64).fetch_all(pool).await
 }
@@ -151,7 +152,8 @@ impl Row {
     /// The call, if it still has something to tell.
     pub(crate) async fn call(&self, pool: &PgPool, org: &OrgId) -> sqlx::Result<Option<Call>> {
         let call = sqlx::query_as(
-            "SELECT k.contact_phone, c.name, k.transcript, k.summary, k.started_at, k.ended_at
+            "SELECT k.contact_phone, c.name, k.transcript, k.summary, k.started_at,
+                coalesce(k.ended_at, k.started_at + least(k.duration_ms, 86400000) * interval '1 ms') AS ended_at
              FROM offhook.calls AS k LEFT JOIN offhook.contacts AS c ON c.org = k.org AND c.phone = k.contact_phone
              WHERE k.org = $1 AND k.source = $2 AND k.call_id = $3 AND k.contact_phone IS NOT NULL AND k.transcript <> ''",
         );
@@ -203,9 +205,17 @@ impl Row {
         self.give_back(pool, org, time, 0, None).await
     }
 
-    /// The same, after a failure.
-    pub(crate) async fn failed(&self, pool: &PgPool, org: &OrgId, time: Duration, why: &str) -> sqlx::Result<()> {
-        self.give_back(pool, org, time, 1, Some(why)).await
+    /// The same, after a failure, which counts or does not.
+    pub(crate) async fn failed(
+        &self,
+        pool: &PgPool,
+        org: &OrgId,
+        time: Duration,
+        counts: bool,
+        why: &str,
+    ) -> sqlx::Result<()> {
+        tracing::debug!(%org, source = self.source, call = self.call_id, why, "not remembered yet");
+        self.give_back(pool, org, time, counts.into(), Some(why)).await
     }
 
     async fn give_back(
@@ -225,11 +235,11 @@ impl Row {
         back.bind(time.as_secs_f64()).bind(failures).bind(why).execute(pool).await.map(|_| ())
     }
 
-    /// Marks its end; whether the lease was still ours.
+    /// Marks its end; whether the lease was still ours. What was refused may be asked for again, as it was.
     pub(crate) async fn end(&self, pool: &PgPool, org: &OrgId, ended: Ended, why: Option<&str>) -> sqlx::Result<bool> {
         let end = sqlx::query(
-            "UPDATE offhook.memories SET state = $5, state_since = now(), messages = NULL, lease = NULL, last_error = $6,
-                 updated_at = now()
+            "UPDATE offhook.memories SET state = $5, state_since = now(), lease = NULL, last_error = $6, updated_at = now(),
+                 messages = CASE WHEN $5 = 'refused' THEN messages END
              WHERE org = $1 AND source = $2 AND call_id = $3 AND lease = $4",
         );
         let end = end.bind(org.as_str()).bind(&self.source).bind(&self.call_id).bind(self.lease);

@@ -19,20 +19,21 @@ pub(crate) struct Hot {
     lease: Uuid,
 }
 
-/// Deletes what is due and no longer wanted.
+/// Deletes what is due and no longer wanted. Waits for no lock: whoever wants it again at this moment holds others.
 pub(crate) async fn forget_unwanted(pool: &PgPool) -> sqlx::Result<()> {
     let delete = sqlx::query(
         "DELETE FROM offhook.hot WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM offhook.hot WHERE warm_at <= now() AND wanted_until <= now() LIMIT $1))
+            SELECT ctid FROM offhook.hot WHERE warm_at <= now() AND wanted_until <= now() LIMIT $1 FOR UPDATE SKIP LOCKED))
          AND wanted_until <= now()",
     );
     delete.bind(UNWANTED_MAX).execute(pool).await.map(|_| ())
 }
 
-/// Orgs of which something is due, but for these.
+/// Orgs of which something is due, but for these, the longest overdue first.
 pub(crate) async fn due(pool: &PgPool, but: Vec<String>) -> sqlx::Result<Vec<String>> {
     let due = sqlx::query_scalar(
-        "SELECT DISTINCT org FROM offhook.hot WHERE warm_at <= now() AND wanted_until > now() AND org <> ALL($1) LIMIT $2",
+        "SELECT org FROM offhook.hot WHERE warm_at <= now() AND wanted_until > now() AND org <> ALL($1)
+         GROUP BY org ORDER BY min(warm_at) LIMIT $2",
     );
     due.bind(but).bind(ORGS_MAX as i64).fetch_all(pool).await
 }
