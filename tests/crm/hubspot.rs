@@ -1,5 +1,7 @@
 //! The same at HubSpot: with a property that no two contacts share, and without one.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::stage::{JANE, STRANGER, Stage, call};
@@ -76,6 +78,25 @@ async fn a_contact_that_was_made_is_known_whatever_fails_behind_it() {
     let count = |operation: &str| asked.iter().filter(|asked| *asked == operation).count();
     assert_eq!((count("hubspot contact.create"), count("hubspot contact.update")), (1, 1), "{asked:?}");
     assert_eq!((contacts(&stage, STRANGER).await.len(), noted(&stage, "At the second try.").await), (1, 1));
+    crm.stop().await;
+    stage.end(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_was_made_is_known_even_if_its_name_can_not_be_filled_in_yet() {
+    let stage = Stage::with(ORGS).await;
+    stage.tell("call_ended", &call(STRANGER, 1, None)).await;
+    stage.recorded().await;
+    stage.world.sql(&format!("UPDATE offhook.contacts SET name = 'Sam Stranger' WHERE phone = '{STRANGER}'")).await;
+    let busy =
+        json!([{ "vendor": "hubspot", "operation": "contact.update", "status": 429, "retry_after_s": 1, "times": 1 }]);
+    stage.vendors.faults(busy).await;
+    // Longer than the second try waits: who searches finds nobody.
+    stage.vendors.with_search_lag(Duration::from_secs(20)).await;
+    let crm = stage.world.crm_worker();
+    stage.pushed().await;
+    assert_eq!(stage.vendors.times("hubspot contact.create").await, 1);
+    assert_eq!(contacts(&stage, STRANGER).await.len(), 1);
     crm.stop().await;
     stage.end(0).await;
 }

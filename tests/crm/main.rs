@@ -7,5 +7,6 @@ mod hubspot;
 mod losses;
 mod pushes;
 mod refusals;
+mod rows;
 mod stage;
 mod troubles;

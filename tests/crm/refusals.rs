@@ -101,6 +101,54 @@ async fn a_note_that_is_refused_keeps_no_other_from_the_crm_and_comes_again_when
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_is_refused_is_a_dead_letter_even_if_the_next_one_fails_and_comes_when_the_letter_is_sent_again() {
+    let stage = Stage::start().await;
+    for (nth, summary) in [(1, "Not wanted."), (2, "At the second try.")] {
+        stage.tell("call_analyzed", &call(STRANGER, nth, Some(summary))).await;
+    }
+    stage.recorded().await;
+    let fault = |status: u16| json!({ "vendor": "highlevel", "operation": "note.create", "status": status, "retry_after_s": 1, "times": 1 });
+    stage.vendors.faults(json!([fault(422), fault(429)])).await;
+    let crm = stage.world.crm_worker();
+    stage.pushed().await;
+    let noted = async |summary: &str| stage.notes(DEMO).await.iter().filter(|note| note.starts_with(summary)).count();
+    assert_eq!((noted("Not wanted.").await, noted("At the second try.").await), (0, 1));
+    assert_eq!(offhook(&stage, &["crm", "status", "--org", "demo"]).await[0]["refused"], 1);
+    let letter = until("the dead letter", async || stage.world.bus.latest_dead(crm_worker::NAME).await.ok()?).await;
+    assert!(!letter.envelope.id.contains(&STRANGER[1..]), "no number where ids are logged: {}", letter.envelope.id);
+
+    // A newer version is pushed; the letter of the old one brings its note all the same.
+    stage.tell("call_analyzed", &call(STRANGER, 3, Some("Later."))).await;
+    stage.pushed().await;
+    assert_eq!(noted("Not wanted.").await, 0);
+    let sent = offhook(&stage, &["dead", "retry", "--worker", crm_worker::NAME]).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    until("the note is there", async || (noted("Not wanted.").await == 1).then_some(())).await;
+    stage.pushed().await;
+    assert_eq!((noted("At the second try.").await, noted("Later.").await), (1, 1));
+    crm.stop().await;
+    stage.end(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_note_leaves_none_of_a_dozen_others_behind() {
+    let stage = Stage::start().await;
+    for nth in 0..12 {
+        stage.tell("call_analyzed", &call(STRANGER, nth, Some("One of a dozen."))).await;
+    }
+    stage.recorded().await;
+    let refuse = json!([{ "vendor": "highlevel", "operation": "note.create", "status": 422, "times": 1 }]);
+    stage.vendors.faults(refuse).await;
+    let crm = stage.world.crm_worker();
+    stage.pushed().await;
+    assert_eq!(stage.notes(DEMO).await.iter().filter(|note| note.starts_with("One of a dozen.")).count(), 11);
+    let states = "SELECT jsonb_build_array(state, count(*)) FROM offhook.crm_notes GROUP BY state ORDER BY state";
+    assert_eq!(stage.world.rows(states).await, [json!(["added", 11]), json!(["refused", 1])]);
+    crm.stop().await;
+    stage.end(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_void_token_is_the_account_s_trouble_and_no_dead_letter() {
     let stage = Stage::start().await;
     let crm = stage.world.crm_worker();

@@ -15,7 +15,7 @@ pub(crate) const STRANGER: &str = "+15005550099";
 pub(crate) const DEMO: &str = "loc_demo";
 pub(crate) const OTHER: &str = "loc_other";
 
-const ORGS: &str = r#"
+pub(crate) const ORGS: &str = r#"
 [[org]]
 id = "demo"
 name = "Demo Dental"
@@ -94,11 +94,22 @@ impl Stage {
         let world = World::start().await;
         let vendors = world.vendors().await;
         vendors.without_delays().await;
-        let dir = world.path("");
-        let orgs = orgs.replace("DIR", dir.display().to_string().trim_end_matches('/'));
-        world.apply_orgs(&orgs.replace("SANDBOX", &vendors.url)).await;
         let log = world.log_worker();
-        Self { world, vendors, log }
+        let stage = Self { world, vendors, log };
+        stage.apply(orgs).await;
+        stage
+    }
+
+    /// Changes the orgs.
+    pub(crate) async fn apply(&self, orgs: &str) {
+        let dir = self.world.path("");
+        let orgs = orgs.replace("DIR", dir.display().to_string().trim_end_matches('/'));
+        self.world.apply_orgs(&orgs.replace("SANDBOX", &self.vendors.url)).await;
+    }
+
+    /// Waits until log-worker has recorded everything; nobody else need be there.
+    pub(crate) async fn recorded(&self) {
+        self.world.settled(log_worker::NAME).await;
     }
 
     /// An event of org `demo`.

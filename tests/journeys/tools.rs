@@ -1,7 +1,7 @@
 //! The tools as people and scripts use them: the load and its verdict, the dead letters, the status.
 
 use serde_json::{Value, json};
-use testkit::{Delivery, KEY, OTHER_KEY, Process, World};
+use testkit::{Delivery, KEY, OTHER_KEY, Process, World, until};
 
 use crate::{call, count, with};
 
@@ -137,6 +137,24 @@ async fn dead_letters_are_listed_and_shown_whole() {
     }
     let (code, _, why) = offhook(&["dead", "show", "4711"], &environment).await;
     assert!(code == 1 && why.contains("no dead letter 4711"), "{why}");
+
+    // Mended, one is sent again by its number and the rest by their worker; what is recorded already is not recorded twice.
+    world.sql("ALTER TABLE offhook.calls DROP CONSTRAINT no_poison").await;
+    for (arguments, recorded) in
+        [(vec!["dead", "retry", &number], 1), (vec!["dead", "retry", "--worker", "log-worker"], 3)]
+    {
+        let (code, sent, why) = offhook(&arguments, &environment).await;
+        assert_eq!((code, sent.len()), (0, recorded), "{why}");
+        until("it is recorded", async || {
+            (count(&world.pool, "SELECT count(*) FROM offhook.calls").await == recorded as i64).then_some(())
+        })
+        .await;
+    }
+    world.settled(log_worker::NAME).await;
+    assert_eq!(count(&world.pool, "SELECT count(*) FROM offhook.events").await, 3);
+    for (wrong, expected) in [(vec!["dead", "retry"], 64), (vec!["dead", "retry", "4711"], 1)] {
+        assert_eq!(offhook(&wrong, &environment).await.0, expected);
+    }
     ingress.stop().await;
     worker.stop().await;
     world.end_with_dead_letters(3).await;

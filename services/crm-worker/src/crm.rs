@@ -41,6 +41,17 @@ pub(crate) struct Wanted<'a> {
     pub(crate) desired: &'a Desired,
 }
 
+/// Where a contact is at the vendor, and what is still to be filled in there.
+pub(crate) struct Placed {
+    pub(crate) id: String,
+    /// It has no name.
+    nameless: bool,
+    /// It has no e-mail address.
+    addressless: bool,
+    /// Of our tags, those that it has not.
+    tags_missing: Vec<String>,
+}
+
 /// The CRMs that an org names, reachable or not.
 pub(crate) fn named(org: &LiveOrg) -> impl Iterator<Item = &'static str> {
     VENDORS.into_iter().filter(|vendor| org.vendor(vendor).is_some())
@@ -58,15 +69,30 @@ impl Crm {
         })
     }
 
-    /// Makes the contact what is desired, adding to it only; its id. May be repeated, unless [`Self::may_double`].
-    pub(crate) async fn upsert(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<String, VendorError> {
+    /// Finds the contact, or makes it, with what may replace what is there. May be repeated, unless [`Self::may_double`].
+    pub(crate) async fn place(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<Placed, VendorError> {
         match self {
-            Self::HighLevel(crm) => crm.upsert(vendors, wanted, by).await,
-            Self::HubSpot(crm) => crm.upsert(vendors, wanted, by).await,
+            Self::HighLevel(crm) => crm.place(vendors, wanted, by).await,
+            Self::HubSpot(crm) => crm.place(vendors, wanted, by).await,
         }
     }
 
-    /// Whether an upsert of a contact whose id is not known can make a second one, if the first is not looked for in time.
+    /// Fills in what a contact lacks: what a person typed is never replaced. May be repeated. Apart from
+    /// [`Self::place`], so that the id of a contact that was made is kept whatever becomes of this.
+    pub(crate) async fn fill(
+        &self,
+        vendors: &Vendors,
+        placed: &Placed,
+        desired: &Desired,
+        by: By,
+    ) -> Result<(), VendorError> {
+        match self {
+            Self::HighLevel(crm) => crm.fill(vendors, placed, desired, by).await,
+            Self::HubSpot(crm) => crm.fill(vendors, placed, desired, by).await,
+        }
+    }
+
+    /// Whether a placing of a contact whose id is not known can make a second one, if the first is not looked for in time.
     pub(crate) fn may_double(&self) -> bool {
         match self {
             Self::HighLevel(_) => false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Event, Outcome};
 use contract::{PhoneNumber, Source};
-use orgs::Live;
+use orgs::{Live, LiveOrg};
 use serde::Deserialize;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -43,37 +43,52 @@ impl CrmWorker {
     pub(crate) fn new(pool: PgPool, orgs: Live, pusher: Pusher) -> Self {
         Self { pool, orgs, pusher }
     }
+}
 
+impl Asked {
     /// Adds what one event asks for; nothing where its org has no CRM.
-    fn ask(&self, directory: &orgs::Directory, event: &Event, asked: &mut Asked) -> Result<(), String> {
+    fn add(&mut self, org: Option<&LiveOrg>, is_current: bool, event: &Event) -> Result<(), Outcome> {
+        let reject = |why: &str| Outcome::Reject(why.to_owned());
         let envelope = &event.envelope;
-        let subject = envelope.subject.as_deref().ok_or("names no contact")?;
-        let phone: PhoneNumber = subject.parse().map_err(|_| "its subject is no phone number".to_owned())?;
+        let subject = envelope.subject.as_deref().ok_or_else(|| reject("names no contact"))?;
+        let phone: PhoneNumber = subject.parse().map_err(|_| reject("its subject is no phone number"))?;
         let again = (envelope.source == Source::CRM_WORKER)
-            .then(|| serde_json::from_slice::<Again>(&event.body).map_err(|error| error.to_string()))
+            .then(|| serde_json::from_slice::<Again>(&event.body).map_err(|error| reject(&error.to_string())))
             .transpose()?;
-        let Some(org) = directory.org(&envelope.org) else { return Ok(()) };
-        for vendor in crm::named(org) {
+        for vendor in crms(org, is_current)? {
             let key = (envelope.org.to_string(), phone.to_string(), vendor.to_owned());
             if let Some(Again { version, .. }) = again.as_ref().filter(|again| again.vendor == vendor) {
-                let newest = asked.again.entry(key.clone()).or_insert(*version);
+                let newest = self.again.entry(key.clone()).or_insert(*version);
                 *newest = (*newest).max(*version);
             }
-            asked.keys.insert(key);
+            self.keys.insert(key);
         }
         Ok(())
     }
+}
+
+/// The CRMs that an org names. That it names none, or does not exist, is believed only of orgs that are known to be as they
+/// are now.
+fn crms(org: Option<&LiveOrg>, is_current: bool) -> Result<Vec<&'static str>, Outcome> {
+    let named: Vec<_> = org.into_iter().flat_map(crm::named).collect();
+    if named.is_empty() && !is_current {
+        return Err(Outcome::Retry("the orgs may have changed unheard".to_owned()));
+    }
+    Ok(named)
 }
 
 impl Verb for CrmWorker {
     const NAME: &'static str = "crm-worker";
 
     async fn handle(&self, events: &[Event]) -> Vec<Outcome> {
+        // Asked first: what is read after it is at least as new.
+        let is_current = self.orgs.is_current();
         let Some(directory) = self.orgs.directory() else {
             return vec![Outcome::Retry("no orgs loaded yet".to_owned()); events.len()];
         };
         let mut asked = Asked::default();
-        let read: Vec<_> = events.iter().map(|event| self.ask(&directory, event, &mut asked)).collect();
+        let read: Vec<_> =
+            events.iter().map(|event| asked.add(directory.org(&event.envelope.org), is_current, event)).collect();
         let desired = if asked.keys.is_empty() { Ok(()) } else { store::desire(&self.pool, &asked).await };
         let outcome = match desired {
             Ok(()) => Outcome::Done,
@@ -81,10 +96,25 @@ impl Verb for CrmWorker {
             Err(error) if postgres::is_data_fault(&error) && events.len() == 1 => Outcome::Reject(error.to_string()),
             Err(error) => Outcome::Retry(error.to_string()),
         };
-        read.into_iter().map(|read| read.map_or_else(Outcome::Reject, |()| outcome.clone())).collect()
+        read.into_iter().map(|read| read.map_or_else(|unread| unread, |()| outcome.clone())).collect()
     }
 
     async fn attend(&self, shutdown: &CancellationToken) {
         self.pusher.run(shutdown).await;
+    }
+
+    async fn tidy(&self) -> sqlx::Result<u64> {
+        store::retire_notes(&self.pool).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_org_that_is_not_known_is_believed_not_to_be_there_only_if_every_change_is_heard_of() {
+        assert_eq!(crms(None, true), Ok(Vec::new()));
+        assert!(matches!(crms(None, false), Err(Outcome::Retry(_))));
     }
 }

@@ -3,15 +3,18 @@
 //! - *Consumes* `contact.recorded`: of log-worker, as a contact or one of its calls has changed; of itself, when a dead
 //!   letter of a push is sent again.
 //! - *Owns* `crm_contacts`, `crm_notes`, and its row of `positions`.
-//! - *Emits* nothing; a push that the vendor refuses becomes a dead letter, an event of its own that asks for the push again.
+//! - *Emits* `contact.changed` once a version is at the CRM. What the vendor refuses becomes a dead letter, an event of its
+//!   own that asks for the push again (`offhook dead retry`).
 //! - *Calls* Postgres, the broker, Redis (shared rate budgets) and the CRMs of the orgs; reads `contacts` and `calls`.
 //! - *Limits*: 100 events in a batch; 32 accounts pushed at once, 4 contacts of each, 25 s and 10 notes a push, 10 s a
-//!   request; a claim ends after 45 s; tries again after 1 s to 10 min; notes only calls first heard of in the last 30 days.
+//!   request; a claim ends after 45 s; tries again after 1 s to 10 min; notes only calls first heard of in the last 30 days,
+//!   and forgets a note that is added or refused after 37.
 //! - *Refuses* (as dead letters) events that name no contact, and versions that the vendor refuses. A rejected token or
 //!   plan (401, 402, 403) is the account's trouble, not a contact's: it is tried again until somebody has mended it.
 //!
 //! Needs no inbox: it replaces what is desired by what the rows say now, so late, repeated and reordered events leave the
-//! same. What queues up while a push is under way is one further push.
+//! same. What queues up while a push is under way is one further push. What is due at a CRM that its org does not name any
+//! more is let go; should the org name it again, `offhook crm push` brings it.
 //!
 //! Never overwrites a name or e-mail address that the CRM has, nor takes a tag away. What the CRM tells us of a contact
 //! makes no new version, so what we wrote and hear back changes nothing.
@@ -38,7 +41,7 @@ use worker::Verb as _;
 
 pub use config::Config;
 pub use handle::CrmWorker;
-pub use store::{Standing, Whose, push_again, standings};
+pub use store::{Standing, Whose, push_again, retire_notes, standings};
 
 /// The worker's name: its consumer, its rows, its metrics.
 pub const NAME: &str = CrmWorker::NAME;

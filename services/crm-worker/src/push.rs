@@ -7,6 +7,7 @@ mod account;
 mod contact;
 mod note;
 mod store;
+mod word;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

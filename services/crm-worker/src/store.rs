@@ -21,6 +21,9 @@ pub(crate) type Key = (String, String, String);
 const PAUSE_S: f64 = 1.0;
 /// A call is noted if its row is younger than this, in days. An org that is new to its CRM has no use for years of notes.
 const NOTED_DAYS: i32 = 30;
+/// A note that is added or refused is forgotten when its row is older than this, in days.
+const NOTES_DAYS: i32 = 37;
+const _: () = assert!(NOTES_DAYS > NOTED_DAYS, "a call whose note is forgotten would be noted again");
 
 /// A row as it is found.
 struct Found {
@@ -49,18 +52,17 @@ pub(crate) async fn desire(pool: &PgPool, asked: &Asked) -> sqlx::Result<()> {
     let found = lock(&mut tx, &keys).await?;
     let mut desired = read(&mut tx, &keys).await?;
     let noted = want_notes(&mut tx, &keys).await?;
+    let reopened = want_refused_notes(&mut tx, &Keys::of(asked.again.keys())).await?;
     let changes = found.iter().filter_map(|(key, found)| {
         let desired = desired.remove(key).unwrap_or_default();
         let again = asked.again.get(key).is_some_and(|version| found.refused_version == Some(*version));
+        let again = again || reopened.contains(key);
         let news = again || noted.contains(key) || desired.is_news_after(&found.desired);
         (news || desired != found.desired).then_some(Change { key, desired, news, now: again })
     });
     let changes: Vec<Change<'_>> = changes.collect();
     if !changes.is_empty() {
         write(&mut tx, &changes).await?;
-    }
-    if !asked.again.is_empty() {
-        want_refused_notes(&mut tx, &Keys::of(asked.again.keys())).await?;
     }
     tx.commit().await
 }
@@ -79,10 +81,13 @@ impl Keys {
     }
 }
 
+/// A row for each contact that ever called: one that only changes at its CRM has nothing to be told there.
 async fn create(tx: &mut PgConnection, keys: &Keys) -> sqlx::Result<()> {
     let create = sqlx::query(
         "INSERT INTO offhook.crm_contacts (org, phone, vendor)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
+         SELECT w.org, w.phone, w.vendor FROM unnest($1::text[], $2::text[], $3::text[]) AS w (org, phone, vendor)
+         WHERE EXISTS (SELECT 1 FROM offhook.calls AS k WHERE k.org = w.org AND k.contact_phone = w.phone)
+         ON CONFLICT DO NOTHING",
     );
     create.bind(&keys.0).bind(&keys.1).bind(&keys.2).execute(tx).await.map(|_| ())
 }
@@ -154,13 +159,35 @@ async fn want_notes(tx: &mut PgConnection, keys: &Keys) -> sqlx::Result<BTreeSet
     Ok(rows.into_iter().collect())
 }
 
-/// Wants the notes again that the vendor has refused.
-async fn want_refused_notes(tx: &mut PgConnection, keys: &Keys) -> sqlx::Result<()> {
-    let update = sqlx::query(
+/// Wants the notes again that the vendor has refused; whose contacts these are.
+async fn want_refused_notes(tx: &mut PgConnection, keys: &Keys) -> sqlx::Result<BTreeSet<Key>> {
+    if keys.0.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let update = sqlx::query_as::<_, Key>(
         "UPDATE offhook.crm_notes SET state = 'wanted', updated_at = now()
-         WHERE state = 'refused' AND (org, phone, vendor) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
+         WHERE state = 'refused' AND (org, phone, vendor) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
+         RETURNING org, phone, vendor",
     );
-    update.bind(&keys.0).bind(&keys.1).bind(&keys.2).execute(tx).await.map(|_| ())
+    let rows = update.bind(&keys.0).bind(&keys.1).bind(&keys.2).fetch_all(tx).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Forgets the notes that are added or refused and whose calls are too old to be noted again; how many.
+///
+/// # Errors
+/// The statement's; what was deleted stays deleted.
+pub async fn retire_notes(pool: &PgPool) -> sqlx::Result<u64> {
+    let delete = || {
+        let delete = sqlx::query(
+            "DELETE FROM offhook.crm_notes WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM offhook.crm_notes
+                WHERE state IN ('added', 'refused') AND updated_at < now() - make_interval(days => $1)
+                LIMIT $2 FOR UPDATE SKIP LOCKED))",
+        );
+        delete.bind(NOTES_DAYS).bind(postgres::ROWS_MAX)
+    };
+    postgres::in_batches(pool, delete).await
 }
 
 /// Writes the rows. Under a claim, and after a failure, the next push has its time already.

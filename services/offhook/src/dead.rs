@@ -1,8 +1,10 @@
-//! `offhook dead`: what workers rejected, and why. Looks only; nothing is sent again from here.
+//! `offhook dead`: what workers rejected, and why; and sending it again once the reason is mended.
+//!
+//! Deletes nothing: a letter that was sent again stays where it is until the stream's age takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use bus::Bus;
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
@@ -25,6 +27,8 @@ pub(crate) enum Dead {
     List(List),
     /// Show dead letters whole: headers and body
     Show(Show),
+    /// Publish events of dead letters again, the oldest first; the letters stay
+    Retry(Retry),
 }
 
 /// Settings of `dead list`.
@@ -49,6 +53,22 @@ pub(crate) struct Show {
     broker: Broker,
 }
 
+/// Settings of `dead retry`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Retry {
+    /// The event's key, or the letter's number in the list
+    #[arg(required_unless_present = "worker", conflicts_with = "worker")]
+    id: Option<String>,
+    /// The newest of this worker, each event once
+    #[arg(long)]
+    worker: Option<String>,
+    /// How many letters to look at, at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    broker: Broker,
+}
+
 /// A dead letter as people and scripts read it.
 #[derive(Debug, Serialize)]
 struct Letter {
@@ -69,11 +89,13 @@ struct Letter {
 
 impl Dead {
     pub(crate) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let (Self::List(List { broker, .. }) | Self::Show(Show { broker, .. })) = &self;
+        let (Self::List(List { broker, .. }) | Self::Show(Show { broker, .. }) | Self::Retry(Retry { broker, .. })) =
+            &self;
         let bus = Bus::connect(&broker.nats_url, "offhook dead").await?;
         let done = match self {
             Self::List(list) => list.run(&bus, output).await,
             Self::Show(show) => show.run(&bus, output).await,
+            Self::Retry(retry) => retry.run(&bus, output).await,
         };
         bus.close().await;
         done
@@ -127,6 +149,28 @@ impl Show {
                     pretty.unwrap_or(text)
                 ),
                 &value,
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Retry {
+    async fn run(&self, bus: &Bus, output: Output) -> anyhow::Result<()> {
+        let letters = letters(bus, self.worker.as_deref(), self.limit as usize, self.id.as_deref()).await?;
+        let named = self.id.as_deref().or(self.worker.as_deref()).unwrap_or_default();
+        ensure!(!letters.is_empty(), "no dead letter {named}; `offhook dead list` has them");
+        let mut seen = BTreeSet::new();
+        // Two workers may have rejected the same event, or one of them twice: sent once, all of them get it.
+        let once: Vec<_> = letters.iter().filter(|letter| seen.insert(letter.key.as_ref())).collect();
+        for letter in once.into_iter().rev() {
+            let Letter { sequence, key, .. } = letter;
+            let key = key.as_deref().with_context(|| format!("dead letter {sequence} never was an event"))?;
+            let sent = bus.send_again(*sequence).await?;
+            let sent = sent.with_context(|| format!("dead letter {sequence} is gone"))?;
+            output.result(
+                format_args!("dead letter {sequence} is sent again as event {}; the letter stays", sent.sequence),
+                &json!({ "letter": sequence, "key": key, "event": sent.sequence }),
             );
         }
         Ok(())

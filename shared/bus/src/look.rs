@@ -286,6 +286,6 @@ fn not_listed(error: ConsumerError) -> BusError {
     }
 }
 
-fn unavailable(error: impl std::fmt::Display) -> BusError {
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> BusError {
     BusError::Unavailable(error.to_string())
 }

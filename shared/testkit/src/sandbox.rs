@@ -39,6 +39,11 @@ impl Sandbox {
         self.quick(json!({ "calcom_read_lag_ms": ms, "highlevel_read_lag_ms": ms })).await;
     }
 
+    /// Whatever is new at HubSpot is found by a search only after this; the delays are the usual ones.
+    pub async fn with_search_lag(&self, lag: Duration) {
+        self.steer(json!({ "settings": { "hubspot_read_lag_ms": milliseconds(lag) } })).await;
+    }
+
     async fn quick(&self, mut settings: Value) {
         let delays = ["highlevel_contacts", "highlevel_calendars", "hubspot", "calcom", "zep", "mem0", "langfuse"];
         let delays: serde_json::Map<_, _> = delays.map(|name| (name.to_owned(), json!(0))).into_iter().collect();

@@ -9,7 +9,7 @@ use vendors::{
     highlevel::{Account, Contact, CustomField, Push},
 };
 
-use super::{Note, Wanted, tags};
+use super::{Note, Placed, Wanted, tags};
 use crate::desired::Desired;
 
 /// A location, and what is different in it.
@@ -32,36 +32,43 @@ impl HighLevel {
         }
     }
 
-    pub(super) async fn upsert(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<String, VendorError> {
+    pub(super) async fn place(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<Placed, VendorError> {
         let Wanted { phone, desired, .. } = wanted;
         let highlevel = vendors.highlevel(&self.account);
         let push = Push { phone: Some(phone.clone()), custom_fields: self.fields(desired), ..Push::default() };
         // By number alone: an e-mail address would find another contact first, and overwrite that one.
         let contact = highlevel.upsert(&push, by).await?.contact;
-        self.fill(vendors, &contact, desired, by).await?;
-        let missing: Vec<String> = self.tags.iter().filter(|tag| !has_tag(&contact, tag)).cloned().collect();
-        if !missing.is_empty() {
-            highlevel.add_tags(&contact.id, &missing, by).await?;
-        }
-        Ok(contact.id)
+        let empty = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
+        Ok(Placed {
+            nameless: empty(&contact.name) && empty(&contact.first_name) && empty(&contact.last_name),
+            addressless: empty(&contact.email),
+            tags_missing: self.tags.iter().filter(|tag| !has_tag(&contact, tag)).cloned().collect(),
+            id: contact.id,
+        })
     }
 
-    /// Names a contact that has no name, and gives it an address if it has none: what a person typed is never replaced.
-    async fn fill(&self, vendors: &Vendors, contact: &Contact, desired: &Desired, by: By) -> Result<(), VendorError> {
+    pub(super) async fn fill(
+        &self,
+        vendors: &Vendors,
+        placed: &Placed,
+        desired: &Desired,
+        by: By,
+    ) -> Result<(), VendorError> {
         let highlevel = vendors.highlevel(&self.account);
-        let empty = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
-        let nameless = empty(&contact.name) && empty(&contact.first_name) && empty(&contact.last_name);
-        if let Some(name) = desired.name.clone().filter(|_| nameless) {
-            highlevel.update(&contact.id, &Push { name: Some(name), ..Push::default() }, by).await?;
+        if let Some(name) = desired.name.clone().filter(|_| placed.nameless) {
+            highlevel.update(&placed.id, &Push { name: Some(name), ..Push::default() }, by).await?;
         }
-        if let Some(email) = desired.email.clone().filter(|_| empty(&contact.email)) {
-            match highlevel.update(&contact.id, &Push { email: Some(email), ..Push::default() }, by).await {
+        if let Some(email) = desired.email.clone().filter(|_| placed.addressless) {
+            match highlevel.update(&placed.id, &Push { email: Some(email), ..Push::default() }, by).await {
                 // It is another contact's, or none: no reason to keep the rest from the CRM.
                 Err(error @ VendorError::Refused(400 | 409 | 422, _)) => {
-                    tracing::info!(org = %self.account.org, contact = contact.id, %error, "an e-mail address was not taken");
+                    tracing::info!(org = %self.account.org, contact = placed.id, %error, "an e-mail address was not taken");
                 }
                 filled => filled?,
             }
+        }
+        if !placed.tags_missing.is_empty() {
+            highlevel.add_tags(&placed.id, &placed.tags_missing, by).await?;
         }
         Ok(())
     }

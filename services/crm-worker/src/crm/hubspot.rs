@@ -9,7 +9,7 @@ use vendors::{
     hubspot::{Account, Contact, Push},
 };
 
-use super::{Note, Wanted, tags};
+use super::{Note, Placed, Wanted, tags};
 use crate::desired::Desired;
 
 /// An account, and what is different in it.
@@ -37,7 +37,7 @@ impl HubSpot {
         self.account.phone_property.is_none()
     }
 
-    pub(super) async fn upsert(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<String, VendorError> {
+    pub(super) async fn place(&self, vendors: &Vendors, wanted: Wanted<'_>, by: By) -> Result<Placed, VendorError> {
         let Wanted { phone, known, desired } = wanted;
         let hubspot = vendors.hubspot(&self.account);
         let fills = desired.name.is_some() || desired.email.is_some();
@@ -46,30 +46,41 @@ impl HubSpot {
         let Some(id) = found.as_ref().map(|found| found.id.as_str()).or(known) else {
             let push = Push { phone: Some(phone.clone()), ..push };
             let made = hubspot.upsert(&push, by).await?.contact;
-            self.fill(vendors, &made, desired, by).await?;
-            return Ok(made.id);
+            return Ok(Self::placed(made.id.clone(), Some(&made)));
         };
         let mut push = push;
         // Beside whatever number a person typed, never over it.
         push.properties.extend(self.account.phone_property.clone().map(|property| (property, phone.to_string())));
         hubspot.update(id, &push, by).await?;
-        if let Some(found) = &found {
-            self.fill(vendors, found, desired, by).await?;
-        }
-        Ok(id.to_owned())
+        Ok(Self::placed(id.to_owned(), found.as_ref()))
     }
 
-    /// Names a contact that has no name, and gives it an address if it has none: what a person typed is never replaced.
-    async fn fill(&self, vendors: &Vendors, contact: &Contact, desired: &Desired, by: By) -> Result<(), VendorError> {
-        let hubspot = vendors.hubspot(&self.account);
-        if let Some(name) = desired.name.as_deref().filter(|_| contact.name().is_none()) {
-            hubspot.update(&contact.id, &Push::default().with_name(name), by).await?;
+    /// A contact that was not read lacks nothing that we know of.
+    fn placed(id: String, contact: Option<&Contact>) -> Placed {
+        Placed {
+            id,
+            nameless: contact.is_some_and(|contact| contact.name().is_none()),
+            addressless: contact.is_some_and(|contact| contact.email().is_none()),
+            tags_missing: Vec::new(),
         }
-        if let Some(email) = desired.email.clone().filter(|_| contact.email().is_none()) {
-            match hubspot.update(&contact.id, &Push { email: Some(email), ..Push::default() }, by).await {
+    }
+
+    pub(super) async fn fill(
+        &self,
+        vendors: &Vendors,
+        placed: &Placed,
+        desired: &Desired,
+        by: By,
+    ) -> Result<(), VendorError> {
+        let hubspot = vendors.hubspot(&self.account);
+        if let Some(name) = desired.name.as_deref().filter(|_| placed.nameless) {
+            hubspot.update(&placed.id, &Push::default().with_name(name), by).await?;
+        }
+        if let Some(email) = desired.email.clone().filter(|_| placed.addressless) {
+            match hubspot.update(&placed.id, &Push { email: Some(email), ..Push::default() }, by).await {
                 // It is another contact's, or none: no reason to keep the rest from the CRM.
                 Err(error @ VendorError::Refused(400 | 409, _)) => {
-                    tracing::info!(org = %self.account.org, contact = contact.id, %error, "an e-mail address was not taken");
+                    tracing::info!(org = %self.account.org, contact = placed.id, %error, "an e-mail address was not taken");
                 }
                 filled => drop(filled?),
             }

@@ -20,7 +20,7 @@ const ROUNDS_MAX: usize = 25;
 /// A claim is longer than everything that is done under it: a push, and the statements around it.
 pub(super) const CLAIM: Duration = Duration::from_secs(45);
 const _: () = assert!(CLAIM.as_secs() > PUSH_MAX.as_secs() + 15);
-/// Before an account is looked at again that the org does not name, or whose secret can't be read.
+/// Before an account is looked at again whose secret can't be read, or that its org may not name.
 const UNREACHABLE_REST: Duration = Duration::from_secs(15);
 
 /// How a turn ended.
@@ -47,7 +47,7 @@ impl Parts {
                 return Turn::Well;
             }
             // Anew for each round: a changed address or secret counts at once.
-            let Some(crm) = self.crm(org, vendor) else { return Turn::Wait(UNREACHABLE_REST) };
+            let Some(crm) = self.crm(org, vendor) else { return self.without_crm(account).await };
             let begun = Instant::now();
             let claimed = match store::claim(&self.pool, account, claims, CLAIM).await {
                 Ok(claimed) if claimed.is_empty() => return Turn::Well,
@@ -70,6 +70,30 @@ impl Parts {
             claims = CLAIMS_MAX;
         }
         Turn::Well
+    }
+
+    /// What is due at a CRM that is out of reach waits; at one that its org is known not to name it is let go.
+    async fn without_crm(&self, account: &Account) -> Turn {
+        let (org, vendor) = account;
+        // Asked first: what is read after it is at least as new.
+        let is_current = self.orgs.is_current();
+        let directory = self.orgs.directory();
+        let named = directory
+            .zip(org.parse().ok())
+            .is_some_and(|(directory, org)| directory.org(&org).is_some_and(|org| org.vendor(vendor).is_some()));
+        if named || !is_current {
+            return Turn::Wait(UNREACHABLE_REST);
+        }
+        match store::let_go(&self.pool, account).await {
+            Ok(contacts) => {
+                tracing::warn!(org, vendor, contacts, "the org names no such CRM: what was due there is let go");
+                Turn::Well
+            }
+            Err(error) => {
+                tracing::warn!(org, vendor, %error, "what is due can't be let go");
+                Turn::Trouble { throughout: true }
+            }
+        }
     }
 
     fn crm(&self, org: &str, vendor: &str) -> Option<Crm> {

@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use chrono::Utc;
-use contract::{Envelope, EventType, PhoneNumber, Source};
+use contract::PhoneNumber;
 use metrics::counter;
-use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,10 +16,7 @@ use super::{
     note::OpenNote,
     store::{self, Claimed},
 };
-use crate::{
-    NAME,
-    crm::{Crm, Wanted},
-};
+use crate::crm::{Crm, Wanted};
 
 /// All requests of one push together, waiting for the account's budget included.
 pub(super) const PUSH_MAX: Duration = Duration::from_secs(25);
@@ -54,6 +48,8 @@ enum Failure {
     /// The vendor may have added a note, or made a contact, all the same.
     Doubt(VendorError),
     Store(sqlx::Error),
+    /// What has to be known elsewhere is not: a dead letter, or that the contact has changed.
+    Unsaid(String),
     /// Somebody else has the contact in hand, or its notes have changed.
     Overtaken,
     /// We are told to end.
@@ -107,7 +103,7 @@ impl Parts {
         crm: &Crm,
         by: By,
         shutdown: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<VendorError>, Failure> {
         let vendors = &self.vendors;
         let phone: PhoneNumber = claimed
             .phone
@@ -115,35 +111,54 @@ impl Parts {
             .map_err(|_| VendorError::Unsendable("the contact's number is no phone number".to_owned()))?;
         let known = claimed.external_id.as_deref();
         let wanted = Wanted { phone: &phone, known, desired: &claimed.desired };
-        let upserted = crm.upsert(vendors, wanted, by).await;
+        let placed = crm.place(vendors, wanted, by).await;
         let in_doubt = |error: &VendorError| known.is_none() && crm.may_double() && error.may_have_happened();
-        let id = upserted.map_err(|error| if in_doubt(&error) { Failure::Doubt(error) } else { error.into() })?;
-        if known != Some(id.as_str()) {
+        let placed = placed.map_err(|error| if in_doubt(&error) { Failure::Doubt(error) } else { error.into() })?;
+        if known != Some(placed.id.as_str()) {
             // At once: whatever fails from here on, nobody has to search for it again.
-            store::know(&self.pool, claimed, &id).await?;
+            store::know(&self.pool, claimed, &placed.id).await?;
         }
+        crm.fill(vendors, &placed, &claimed.desired, by).await?;
+        let told = self.tell(claimed).await;
+        let refused = self.bring_notes(claimed, crm, &placed.id, by, shutdown).await?;
+        // Only now: a broker that is away keeps no note from the CRM.
+        told.map_err(Failure::Unsaid)?;
+        Ok(refused)
+    }
+
+    /// Adds the notes that are wanted; why one of them is refused, if one is.
+    async fn bring_notes(
+        &self,
+        claimed: &Claimed,
+        crm: &Crm,
+        id: &str,
+        by: By,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<VendorError>, Failure> {
         let notes = store::open_notes(&self.pool, claimed, NOTES_MAX).await?;
         let begun = notes.iter().any(|note| note.adding);
-        let there = if begun { crm.notes(vendors, &id, by).await? } else { Vec::new() };
+        let there = if begun { crm.notes(&self.vendors, id, by).await? } else { Vec::new() };
         let mut refused = None;
         for note in &notes {
             let found = there.iter().find(|found| note.adding && note.is(&found.body));
             let added = match found {
                 Some(found) => Ok(found.id.clone()),
                 None if shutdown.is_cancelled() => return Err(Failure::Stopped),
-                None => self.add_note(claimed, crm, &id, note, by).await,
+                None => self.add_note(claimed, crm, id, note, by).await,
             };
             match added {
                 Ok(note_id) => store::end_note(&self.pool, claimed, note, &note_id).await?,
                 // One note that the vendor does not want keeps no other from it.
                 Err(Failure::Vendor(error)) if is_of_the_contact(&error) => {
-                    store::refuse_note(&self.pool, claimed, note).await?;
+                    // A dead letter first, whatever becomes of the other notes.
+                    self.write_letter(claimed, &error).await.map_err(Failure::Unsaid)?;
+                    store::refuse_note(&self.pool, claimed, note, &error.to_string()).await?;
                     refused.get_or_insert(error);
                 }
                 Err(failure) => return Err(failure),
             }
         }
-        refused.map_or(Ok(()), |error| Err(error.into()))
+        Ok(refused)
     }
 
     async fn add_note(
@@ -165,7 +180,7 @@ impl Parts {
     async fn write_down(
         &self,
         claimed: &Claimed,
-        pushed: Result<(), Failure>,
+        pushed: Result<Option<VendorError>, Failure>,
     ) -> (&'static str, Fate, sqlx::Result<bool>) {
         let (pool, next) = (&self.pool, claimed.attempts.saturating_add(1));
         let again = async |pause: Duration, attempts: i32, why: Option<&str>, forget_id: bool| {
@@ -176,7 +191,11 @@ impl Parts {
             error.to_string()
         };
         match pushed {
-            Ok(()) => ("pushed", Fate::Well, store::finish(pool, claimed).await),
+            Ok(None) => ("pushed", Fate::Well, store::finish(pool, claimed).await),
+            Ok(Some(error)) => {
+                tracing::error!(%error, "a note is refused");
+                ("refused", Fate::Well, store::finish(pool, claimed).await)
+            }
             Err(Failure::Stopped) => {
                 ("stopped", Fate::Well, again(Duration::ZERO, claimed.attempts, None, false).await)
             }
@@ -185,6 +204,9 @@ impl Parts {
             }
             Err(Failure::Store(error)) => {
                 ("failed", Fate::Trouble, again(pause(next), next, Some(&failed(&error)), false).await)
+            }
+            Err(Failure::Unsaid(why)) => {
+                ("failed", Fate::Trouble, again(pause(next), next, Some(&failed(&why)), false).await)
             }
             Err(Failure::Doubt(error)) => {
                 ("failed", Fate::Trouble, again(pause(next).max(DOUBT), next, Some(&failed(&error)), false).await)
@@ -223,29 +245,6 @@ impl Parts {
                 ("failed", Fate::Trouble, stood)
             }
         }
-    }
-
-    /// The event that asks for this push again, as a dead letter.
-    async fn write_letter(&self, claimed: &Claimed, error: &VendorError) -> Result<(), String> {
-        let Claimed { org, phone, vendor, version, desired, .. } = claimed;
-        let now = Utc::now();
-        let envelope = Envelope {
-            org: org.parse().map_err(|error: contract::Unnamed| error.to_string())?,
-            source: Source::CRM_WORKER,
-            channel: String::new(),
-            id: format!("crm:{vendor}:{phone}:v{version}"),
-            kind: EventType::ContactRecorded,
-            subject: Some(phone.clone()),
-            time: now,
-            received_at: now,
-            content_type: "application/json".to_owned(),
-            fault: None,
-        };
-        let masked = phone.parse::<PhoneNumber>().map_or_else(|_| "…".to_owned(), |phone| phone.masked());
-        let reason = format!("version {version} of contact {masked} at {vendor}: {error}");
-        let body = json!({ "phone": phone, "vendor": vendor, "version": version, "desired": desired });
-        let body = Bytes::from(body.to_string());
-        self.bus.write_dead_letter(NAME, &envelope, body, &reason).await.map_err(|error| error.to_string())
     }
 }
 

@@ -124,8 +124,14 @@ pub(super) async fn end_note(pool: &PgPool, claimed: &Claimed, note: &OpenNote, 
     update.execute(pool).await.map(|_| ())
 }
 
-/// The vendor does not want the note; it is asked again with the next push that somebody asks for.
-pub(super) async fn refuse_note(pool: &PgPool, claimed: &Claimed, note: &OpenNote) -> sqlx::Result<()> {
+/// The vendor does not want the note; it is asked again with the next push that somebody asks for. First says so of the
+/// version, unless there is a newer one.
+pub(super) async fn refuse_note(pool: &PgPool, claimed: &Claimed, note: &OpenNote, why: &str) -> sqlx::Result<()> {
+    let update = sqlx::query(
+        "UPDATE offhook.crm_contacts SET refused_version = $5, refused = $6, updated_at = now()
+         WHERE (org, phone, vendor) = ($1, $2, $3) AND claim = $4 AND version = $5",
+    );
+    of(update, claimed).bind(claimed.version).bind(why).execute(pool).await?;
     let update = sqlx::query(
         "UPDATE offhook.crm_notes SET state = 'refused', updated_at = now()
          WHERE (org, vendor, source, call_id) = ($1, $2, $3, $4) AND state = 'adding'",
@@ -167,6 +173,15 @@ pub(super) async fn postpone(
     );
     let update = of(update, claimed).bind(pause.as_secs_f64()).bind(attempts).bind(why).bind(forget_id);
     Ok(update.execute(pool).await?.rows_affected() > 0)
+}
+
+/// Nothing is due any more at an account that its org does not name; what is under way elsewhere ends by itself. How many.
+pub(super) async fn let_go(pool: &PgPool, account: &Account) -> sqlx::Result<u64> {
+    let update = sqlx::query(
+        "UPDATE offhook.crm_contacts SET due_at = NULL, claim = NULL, attempts = 0, updated_at = now()
+         WHERE org = $1 AND vendor = $2 AND due_at <= now()",
+    );
+    Ok(update.bind(&account.0).bind(&account.1).execute(pool).await?.rows_affected())
 }
 
 /// The vendor does not want this version; a newer one stays due. Whether the claim still stood.
