@@ -25,7 +25,7 @@ impl World {
 impl Sandbox {
     /// Vendors answer at once.
     pub async fn without_delays(&self) {
-        self.quick(json!({})).await;
+        self.quick(json!({ "memory_lag_ms": 0 })).await;
     }
 
     /// Vendors answer at once, and tell what they are told of a person so much later.
@@ -36,7 +36,7 @@ impl Sandbox {
     /// Vendors answer at once, and tell what has changed at their calendar and their CRM so much later.
     pub async fn with_read_lag(&self, lag: Duration) {
         let ms = milliseconds(lag);
-        self.quick(json!({ "calcom_read_lag_ms": ms, "highlevel_read_lag_ms": ms })).await;
+        self.quick(json!({ "memory_lag_ms": 0, "calcom_read_lag_ms": ms, "highlevel_read_lag_ms": ms })).await;
     }
 
     /// Whatever is new at HubSpot is found by a search only after this; the delays are the usual ones.
