@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use contract::OrgId;
 use orgs::{LiveOrg, LiveVendor};
 use vendors::{calcom, highlevel, hubspot, langfuse, mem0, zep};
+
+use crate::account;
 
 /// The vendors that keep calendars, as the orgs file names them.
 pub(crate) const HIGHLEVEL: &str = "highlevel";
@@ -81,16 +82,16 @@ impl Accounts {
     #[must_use]
     pub fn of(live: &LiveOrg) -> Self {
         let org = &live.org.id;
-        let zep = live.vendor("zep").map(|vendor| zep_account(org, &vendor).map(MemoryAccount::Zep));
+        let zep = live.vendor("zep").map(|vendor| account::zep(org, &vendor).map(MemoryAccount::Zep));
         // Not when Zep is merely out of reach: the same memory would be told from somewhere else.
-        let mem0 = || live.vendor("mem0").map(|vendor| mem0_account(org, &vendor).map(MemoryAccount::Mem0));
+        let mem0 = || live.vendor("mem0").map(|vendor| account::mem0(org, &vendor).map(MemoryAccount::Mem0));
         let langfuse = live.vendor("langfuse");
         Self {
-            highlevel: live.vendor(HIGHLEVEL).map(|vendor| reached(highlevel_account(org, &vendor))),
-            hubspot: live.vendor("hubspot").map(|vendor| reached(hubspot_account(org, &vendor))),
-            calcom: live.vendor(CALCOM).map(|vendor| reached(calcom_account(org, &vendor))),
+            highlevel: live.vendor(HIGHLEVEL).map(|vendor| reached(account::highlevel(org, &vendor))),
+            hubspot: live.vendor("hubspot").map(|vendor| reached(account::hubspot(org, &vendor))),
+            calcom: live.vendor(CALCOM).map(|vendor| reached(account::calcom(org, &vendor))),
             memory: zep.or_else(mem0).map(reached),
-            langfuse: langfuse.as_ref().map(|vendor| reached(langfuse_account(org, vendor))),
+            langfuse: langfuse.as_ref().map(|vendor| reached(account::langfuse(org, vendor))),
             prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
         }
     }
@@ -139,51 +140,4 @@ fn prompts(vendor: &LiveVendor<'_>) -> Option<Prompts> {
     let unknown = vendor.text("prompt_unknown").or_else(|| vendor.text("prompt_known"))?;
     let known = vendor.text("prompt_known").unwrap_or(unknown);
     Some(Prompts { known: named(known), unknown: named(unknown) })
-}
-
-fn highlevel_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<highlevel::Account> {
-    Some(highlevel::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, highlevel::BASE_URL),
-        token: vendor.secret("token")?.clone(),
-        location_id: vendor.text("location_id")?.to_owned(),
-    })
-}
-
-fn hubspot_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<hubspot::Account> {
-    Some(hubspot::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, hubspot::BASE_URL),
-        token: vendor.secret("token")?.clone(),
-        phone_property: vendor.text("phone_property").map(str::to_owned),
-        tags_property: vendor.text("tags_property").map(str::to_owned),
-    })
-}
-
-fn calcom_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<calcom::Account> {
-    let (base_url, token) = (base_url(vendor, calcom::BASE_URL), vendor.secret("token")?.clone());
-    Some(calcom::Account { org: org.clone(), base_url, token })
-}
-
-fn zep_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<zep::Account> {
-    let (base_url, api_key) = (base_url(vendor, zep::BASE_URL), vendor.secret("token")?.clone());
-    Some(zep::Account { org: org.clone(), base_url, api_key })
-}
-
-fn mem0_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<mem0::Account> {
-    let (base_url, api_key) = (base_url(vendor, mem0::BASE_URL), vendor.secret("token")?.clone());
-    Some(mem0::Account { org: org.clone(), base_url, api_key })
-}
-
-fn langfuse_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<langfuse::Account> {
-    Some(langfuse::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, langfuse::BASE_URL),
-        public_key: vendor.text("public_key")?.to_owned(),
-        secret_key: vendor.secret("secret_key")?.clone(),
-    })
-}
-
-fn base_url(vendor: &LiveVendor<'_>, usual: &str) -> String {
-    vendor.base_url().unwrap_or_else(|| usual.to_owned())
 }

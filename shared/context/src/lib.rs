@@ -3,6 +3,7 @@
 //! Whoever reads, refreshes or invalidates does it through here, so keys, tags and shapes exist once. Refuses to decide what is
 //! said to a caller: that is the answer's business.
 
+pub mod account;
 mod accounts;
 mod appointments;
 mod broadcast;

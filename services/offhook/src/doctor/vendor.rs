@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use chrono::{TimeDelta, Utc};
+use context::account;
 use contract::{OrgId, PhoneNumber};
 use futures_util::future::join_all;
-use orgs::{Branch, LiveOrg, LiveVendor};
-use vendors::{By, UserId, VendorError, highlevel, hubspot, langfuse, mem0, zep};
+use orgs::{Branch, Calendar, LiveOrg, LiveVendor};
+use vendors::{By, UserId, VendorError};
 
 use super::{Finding, Round};
 
@@ -15,6 +16,7 @@ const NOBODY: &str = "+12025550143";
 /// How far ahead a calendar is asked for free slots.
 const AHEAD: TimeDelta = TimeDelta::days(1);
 const HIGHLEVEL: &str = "highlevel";
+const CALCOM: &str = "calcom";
 const LABEL: &str = "production";
 
 /// What a vendor said, or `None` if it can't be asked from here.
@@ -31,6 +33,7 @@ pub(super) async fn examine(round: &Round, live: &LiveOrg) -> Vec<Finding> {
             "mem0" => of_mem0(round, &live.org.id, &vendor).await,
             "langfuse" => of_langfuse(round, &live.org.id, &vendor).await,
             "hubspot" => of_hubspot(round, &live.org.id, &vendor).await,
+            CALCOM => of_calcom(round, &live.org.id, &vendor).await,
             // Nothing here calls it yet.
             _ => return None,
         };
@@ -38,11 +41,11 @@ pub(super) async fn examine(round: &Round, live: &LiveOrg) -> Vec<Finding> {
         Some((name, matches!(answer, Some(Ok(_))), finding))
     });
     let asked: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-    let highlevel_answers = asked.iter().any(|(name, answers, _)| *name == HIGHLEVEL && *answers);
-    let mut findings: Vec<Finding> = asked.into_iter().map(|(_, _, finding)| finding).collect();
-    let calendars = live.org.branches.iter().filter(|branch| branch.calendar.is_some());
-    findings.extend(join_all(calendars.map(|branch| calendar(round, live, branch, highlevel_answers))).await);
-    findings
+    let answering: Vec<&str> =
+        asked.iter().filter(|(_, answers, _)| *answers).map(|(name, ..)| name.as_str()).collect();
+    let calendars = live.org.branches.iter().filter_map(|branch| Some((branch, branch.calendar.as_ref()?)));
+    let calendars = join_all(calendars.map(|(branch, of)| calendar(round, live, branch, of, &answering))).await;
+    asked.into_iter().map(|(_, _, finding)| finding).chain(calendars).collect()
 }
 
 fn finding(org: &OrgId, name: &str, answer: &Asked, ms: u128) -> Finding {
@@ -75,55 +78,63 @@ fn failed(org: &str, what: &str, error: &VendorError) -> Finding {
 }
 
 /// The branch's calendar, if its vendor answers at all.
-async fn calendar(round: &Round, live: &LiveOrg, branch: &Branch, vendor_answers: bool) -> Finding {
+async fn calendar(round: &Round, live: &LiveOrg, branch: &Branch, calendar: &Calendar, answering: &[&str]) -> Finding {
     let (org, what) = (live.org.id.as_str(), format!("calendar of {}", branch.id));
-    let Some(calendar) = branch.calendar.as_ref().filter(|calendar| calendar.vendor == HIGHLEVEL) else {
+    if ![HIGHLEVEL, CALCOM].contains(&calendar.vendor.as_str()) {
         return Finding::green(org, &what, "of a vendor that is not asked yet");
-    };
-    let account = live.vendor(HIGHLEVEL).and_then(|vendor| highlevel_account(&live.org.id, &vendor));
-    let Some(account) = account.filter(|_| vendor_answers) else {
-        return Finding::amber(org, &what, "not looked at", "mend highlevel first");
-    };
-    let (now, asked) = (Utc::now(), round.vendors.highlevel(&account));
-    match asked.free_slots(&calendar.id, (now, now + AHEAD), branch.time_zone, by(round)).await {
-        Ok(_) => Finding::green(org, &what, format!("{} exists", calendar.id)),
-        Err(VendorError::Refused(status @ (400 | 404 | 422), why)) => {
+    }
+    let asked =
+        if answering.contains(&calendar.vendor.as_str()) { slots(round, live, branch, calendar).await } else { None };
+    match asked {
+        None => Finding::amber(org, &what, "not looked at", format!("mend {} first", calendar.vendor)),
+        Some(Ok(())) => Finding::green(org, &what, format!("{} exists", calendar.id)),
+        Some(Err(VendorError::Refused(status @ (400 | 404 | 422), why))) => {
             let found = format!("{} is not known there: {status} {why}", calendar.id);
             Finding::red(org, &what, found, "write the calendar's id as the vendor shows it")
         }
-        Err(error) => failed(org, &what, &error),
+        Some(Err(error)) => failed(org, &what, &error),
     }
 }
 
+/// Whether the calendar tells of its next day; `None` without an account.
+async fn slots(round: &Round, live: &LiveOrg, branch: &Branch, calendar: &Calendar) -> Option<Result<(), VendorError>> {
+    let (org, now, zone) = (&live.org.id, Utc::now(), branch.time_zone);
+    let (day, vendor) = ((now, now + AHEAD), live.vendor(&calendar.vendor)?);
+    let asked = match calendar.vendor.as_str() {
+        CALCOM => {
+            let account = account::calcom(org, &vendor)?;
+            round.vendors.calcom(&account).free_slots(&calendar.id, day, zone, by(round)).await
+        }
+        _ => {
+            let account = account::highlevel(org, &vendor)?;
+            round.vendors.highlevel(&account).free_slots(&calendar.id, day, zone, by(round)).await
+        }
+    };
+    Some(asked.map(|_| ()))
+}
+
 async fn of_highlevel(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
-    let account = highlevel_account(org, vendor)?;
+    let account = account::highlevel(org, vendor)?;
     let answer = round.vendors.highlevel(&account).lookup(&nobody()?, by(round)).await;
     Some(answer.map(|_| "a contact was looked up".to_owned()))
 }
 
 async fn of_zep(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
-    let (base_url, api_key) = (base_url(vendor, zep::BASE_URL), vendor.secret("token")?.clone());
-    let account = zep::Account { org: org.clone(), base_url, api_key };
+    let account = account::zep(org, vendor)?;
     let user = UserId::of(org, &nobody()?);
     let answer = round.vendors.zep(&account).search(&user, "doctor", 1, by(round)).await;
     Some(answer.map(|_| "a memory was searched".to_owned()))
 }
 
 async fn of_mem0(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
-    let (base_url, api_key) = (base_url(vendor, mem0::BASE_URL), vendor.secret("token")?.clone());
-    let account = mem0::Account { org: org.clone(), base_url, api_key };
+    let account = account::mem0(org, vendor)?;
     let user = UserId::of(org, &nobody()?);
     let answer = round.vendors.mem0(&account).search(&user, "doctor", 1, by(round)).await;
     Some(answer.map(|_| "a memory was searched".to_owned()))
 }
 
 async fn of_langfuse(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
-    let account = langfuse::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, langfuse::BASE_URL),
-        public_key: vendor.text("public_key")?.to_owned(),
-        secret_key: vendor.secret("secret_key")?.clone(),
-    };
+    let account = account::langfuse(org, vendor)?;
     let named = ["prompt_known", "prompt_unknown"].into_iter().find_map(|field| vendor.text(field));
     let (name, label) = (named.unwrap_or("doctor"), vendor.text("label").unwrap_or(LABEL));
     let prompt = round.vendors.langfuse(&account).prompt(name, label, by(round)).await;
@@ -134,29 +145,15 @@ async fn of_langfuse(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Ask
 }
 
 async fn of_hubspot(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
-    let field = |name: &str| vendor.text(name).map(str::to_owned);
-    let account = hubspot::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, hubspot::BASE_URL),
-        token: vendor.secret("token")?.clone(),
-        phone_property: field("phone_property"),
-        tags_property: field("tags_property"),
-    };
+    let account = account::hubspot(org, vendor)?;
     let answer = round.vendors.hubspot(&account).lookup(&nobody()?, by(round)).await;
     Some(answer.map(|_| "a contact was looked up".to_owned()))
 }
 
-fn highlevel_account(org: &OrgId, vendor: &LiveVendor<'_>) -> Option<highlevel::Account> {
-    Some(highlevel::Account {
-        org: org.clone(),
-        base_url: base_url(vendor, highlevel::BASE_URL),
-        token: vendor.secret("token")?.clone(),
-        location_id: vendor.text("location_id")?.to_owned(),
-    })
-}
-
-fn base_url(vendor: &LiveVendor<'_>, usual: &str) -> String {
-    vendor.base_url().unwrap_or_else(|| usual.to_owned())
+async fn of_calcom(round: &Round, org: &OrgId, vendor: &LiveVendor<'_>) -> Asked {
+    let account = account::calcom(org, vendor)?;
+    let answer = round.vendors.calcom(&account).upcoming("nobody@example.invalid", by(round)).await;
+    Some(answer.map(|_| "bookings were looked up".to_owned()))
 }
 
 fn nobody() -> Option<PhoneNumber> {
