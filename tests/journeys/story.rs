@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use testkit::{Answer, Delivery, KEY, Process, Question, Sandbox, World, until};
 
-use crate::{call, count, with};
+use crate::{call, count, counted, with};
 
 const JANE: &str = "+15005550006";
 const OURS: &str = "+15005550001";
@@ -58,9 +58,10 @@ impl Stage {
         Question::ring(JANE, OURS).ask(&process.url(answer::NAME).await).await
     }
 
-    /// A call from ringing to its analysis.
-    async fn talks(&self, id: &str) {
+    /// A call from ringing to its analysis, so many minutes after the first.
+    async fn talks(&self, id: &str, minute: i64) {
         let url = self.all.url(ingress::NAME).await;
+        let call = |id| with(call(id), json!({ "start_timestamp": 1_795_000_001_200_i64 + minute * 60_000 }));
         let ended = with(
             call(id),
             json!({ "transcript": TRANSCRIPT, "end_timestamp": 1_795_000_061_200_i64, "call_status": "ended" }),
@@ -73,7 +74,7 @@ impl Stage {
 
     async fn tell(self) {
         let first = self.rings(&self.all).await;
-        self.talks("call_story").await;
+        self.talks("call_story", 0).await;
         let again = until("another process tells what the call was about", async || {
             Some(self.rings(&self.other).await).filter(|answer| answer.get("customer_summary") == SUMMARY)
         })
@@ -123,4 +124,38 @@ async fn with_no_vendor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_neither() {
     Stage::start("off", false).await.tell().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_calls_by_one_caller_each_is_counted_whatever_the_cache_knew() {
+    const CALLS: i64 = 100;
+    let stage = Stage::start("on", true).await;
+    let mut from_caches = 0;
+    for _ in 0..CALLS {
+        let answer = stage.rings(&stage.all).await;
+        from_caches += i64::from(answer.parts.values().all(|from| from == "process" || from == "redis"));
+    }
+    assert_eq!(from_caches, CALLS - 1, "all but the first");
+    for nth in 0..CALLS {
+        stage.talks(&format!("call_{nth}"), nth).await;
+    }
+    let pool = &stage.world.pool;
+    counted(pool, "SELECT count(*) FROM offhook.calls WHERE summary IS NOT NULL", CALLS).await;
+    counted(pool, "SELECT total_calls FROM offhook.contacts WHERE phone = '+15005550006'", CALLS).await;
+    counted(pool, "SELECT coalesce(sum(calls), 0)::bigint FROM offhook.daily_metrics", CALLS).await;
+    let inbound = stage.world.stored("events.demo.call.inbound.answer", 0).await.len();
+    assert_eq!(inbound, 100, "a hit tells the same as a miss");
+    let pushed = "SELECT count(*) FROM offhook.crm_contacts
+        WHERE pushed_version = version AND desired->'last_call'->>'call_id' = 'call_99'";
+    counted(pool, pushed, 1).await;
+    let vendors = stage.vendors.as_ref().expect("it has vendors");
+    until("each call has its note", async || (vendors.times("highlevel note.create").await == 100).then_some(())).await;
+    let (tags, contacts) =
+        (vendors.times("highlevel contact.tags.add").await, vendors.times("highlevel contact.upsert").await);
+    eprintln!("{CALLS} calls: {contacts} pushes of the contact, {tags} of its tags");
+    assert!(contacts <= 50, "{contacts} pushes of the contact, {tags} of its tags");
+    for process in [stage.all, stage.other] {
+        assert!(process.terminate().await.success());
+    }
+    stage.world.end_with_dead_letters(0).await;
 }
