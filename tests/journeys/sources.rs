@@ -127,7 +127,7 @@ async fn a_whatsapp_message_is_kept_without_the_key_of_its_instance() {
         assert_eq!(post(&url, "many/whatsapp/clinic-01", shown, &body).await.status(), 200);
     }
     let (id, channel, kept) = stored(&world, EventType::MessageReceived, Source::WHATSAPP).await;
-    assert_eq!(id, "whatsapp:messages.upsert:15005550006@s.whatsapp.net:in:3EB0");
+    assert_eq!(id, "whatsapp:messages.upsert:4aa51bc71ad6db06b40f2370621c0a93:in:3EB0");
     assert_eq!((channel.as_str(), kept), ("clinic-01", message("null")));
     world.settled(log_worker::NAME).await;
     assert_eq!(count(&world.pool, "SELECT count(*) FROM offhook.events WHERE source = 'whatsapp'").await, 1);
