@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bus::{BODY_REUSED_FOR, BodyError, Bus, Event, Outcome};
+use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use contract::{Envelope, EventKey, Source, Timestamp};
 use sqlx::PgPool;
@@ -111,7 +112,8 @@ impl Verb for LogWorker {
         let (mut records, mut unread) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         for event in events {
             // One after the other: a large body is let go before the next is read.
-            match self.bus.body(event).await {
+            let body = if Record::is_read(event) { self.bus.body(event).await } else { Ok(Bytes::new()) };
+            match body {
                 Ok(body) => {
                     records.push(Record::decode(event, &body));
                     unread.push(None);

@@ -3,7 +3,7 @@
 //! What can't be decoded, or names nothing by an id that a row can have, is an event and nothing more.
 
 use bus::Event;
-use contract::{AppointmentFacts, CallFacts, ContactFacts, Envelope, MessageFacts, OrgId, PhoneNumber};
+use contract::{AppointmentFacts, CallFacts, ContactFacts, Envelope, EventType, MessageFacts, OrgId, PhoneNumber};
 use sources::{Decoded, rank};
 
 use crate::{
@@ -31,12 +31,17 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Whether the body has to be read. Nobody's calls and contacts would be everybody's, and the sound of a call, of up to
+    /// 64 MiB, says nothing that has a row.
+    pub(crate) fn is_read(event: &Event) -> bool {
+        event.envelope.org != OrgId::unknown() && event.envelope.kind != EventType::CallAudioReceived
+    }
+
     /// What can't be decoded is recorded as an event and nothing more; a better decoder can be run over the archive.
     pub(crate) fn decode(event: &'a Event, body: &[u8]) -> Self {
         let Envelope { kind, subject, source, .. } = &event.envelope;
         let mut record = Self { event, call: None, appointment: None, message: None, contact: None };
-        // Nobody's calls and contacts would be everybody's.
-        if event.envelope.org == OrgId::unknown() {
+        if !Self::is_read(event) {
             return record;
         }
         match sources::decode(*source, *kind, body) {

@@ -43,7 +43,7 @@ pub(super) async fn accounts_due(pool: &PgPool) -> sqlx::Result<Vec<Account>> {
             ) AS n
          )
          SELECT a.org, a.vendor FROM accounts AS a CROSS JOIN LATERAL (
-            SELECT min(due_at) AS due_at FROM offhook.crm_contacts 
+            SELECT min(due_at) AS due_at FROM offhook.crm_contacts
             WHERE (org, vendor) = (a.org, a.vendor) AND due_at IS NOT NULL
          ) AS first
          WHERE first.due_at <= now() ORDER BY first.due_at LIMIT $1",
