@@ -79,7 +79,10 @@ fn judge(told: &Told) {
     assert_eq!(said("system_prompt").is_empty(), missing.contains(&"prompt"), "{told:?}");
     if told.caller.from == JANE {
         for (part, name, value) in OF_JANE {
-            assert_eq!(said(name) == value, !missing.contains(&part), "{name} and {part} in {told:?}");
+            let (here, named) = (said(name) == value, missing.contains(&part));
+            // Some of a week's days may be here while others are missing.
+            let partly = part == "slots" && here && named;
+            assert!(here != named || partly, "{name} and {part} in {told:?}");
         }
     }
 }
