@@ -182,7 +182,7 @@ async fn in_process(world: &World) {
 /// Reads an item whose loader would give `value`; where it was found.
 async fn get<K: Kept>(cache: &Cache, item: &Item<K>, value: &Text) -> Level {
     let value = value.clone();
-    cache.get(item, async move { Loaded::Found(value) }).await.expect("it can be loaded").from
+    cache.get(item, || async move { Loaded::Found(value) }).await.expect("it can be loaded").from
 }
 
 async fn hits(world: &World, length: usize, readers: usize) {
@@ -223,7 +223,7 @@ async fn read(connection: MultiplexedConnection, number: u64) -> Text {
 
 async fn hit<K: Kept>(cache: Cache, first: u64) -> usize {
     let item = Item::<K>::new(fastrand::u64(first..first + KEYS));
-    let read = cache.get(&item, async { Loaded::Failed("a hit loads nothing".into()) }).await.expect("it is there");
+    let read = cache.get(&item, || async { Loaded::Failed("a hit loads nothing".into()) }).await.expect("it is there");
     assert_eq!(read.from, Level::Redis);
     read.value.expect("a text").text.len()
 }

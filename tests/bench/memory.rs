@@ -21,7 +21,7 @@ pub(crate) async fn run() {
     let mut tallest: f64 = 0.0;
     for number in 0..KEYS {
         let value = value.clone();
-        cache.get(&Item::<Long>::new(number), async move { Loaded::Found(value) }).await.expect("it can be loaded");
+        cache.get(&Item::<Long>::new(number), || async move { Loaded::Found(value) }).await.expect("it can be loaded");
         if number % 10_000 == 0 {
             tallest = tallest.max(resident_mib() - before);
         }

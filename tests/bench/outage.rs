@@ -23,7 +23,7 @@ pub(crate) async fn run(world: &mut World) {
             _ => world.redis.kill().await.expect("Redis can be killed"),
         }
         until("the cache knows", async || {
-            cache.get(&Item::<Plain>::new(offset), load(world)).await.ok();
+            cache.get(&Item::<Plain>::new(offset), || load(world)).await.ok();
             (!cache.is_connected()).then_some(())
         })
         .await;
@@ -35,10 +35,10 @@ pub(crate) async fn run(world: &mut World) {
             load(world).await;
             alone.since(begun);
             let begun = Instant::now();
-            cache.get(&Item::<Plain>::new(offset + number), load(world)).await.expect("it can be loaded");
+            cache.get(&Item::<Plain>::new(offset + number), || load(world)).await.expect("it can be loaded");
             new.since(begun);
             let begun = Instant::now();
-            cache.get(&Item::<Plain>::new(offset + number / 2), load(world)).await.expect("it can be loaded");
+            cache.get(&Item::<Plain>::new(offset + number / 2), || load(world)).await.expect("it can be loaded");
             known.since(begun);
         }
         [&alone, &new, &known].iter().for_each(|figures| figures.print(&alone));

@@ -20,10 +20,10 @@ impl Counters {
         Self { handle, _recording: recording }
     }
 
-    /// How often each `result` of a counter was counted.
+    /// How often each `result` of a counter was counted, of those that were at all.
     pub(crate) fn results(&self, name: &str) -> BTreeMap<String, u64> {
         let mut results = BTreeMap::new();
-        for (labels, number) in self.lines(name) {
+        for (labels, number) in self.lines(name).into_iter().filter(|(_, number)| *number > 0.0) {
             let result = labels.split("result=\"").nth(1).and_then(|rest| rest.split('"').next());
             *results.entry(result.unwrap_or_default().to_owned()).or_default() += number as u64;
         }

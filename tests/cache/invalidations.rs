@@ -150,7 +150,7 @@ async fn a_generation_that_is_lost_ends_its_values_for_good() {
     assert_eq!(world.redis_number(LOSE_GENERATIONS).await, 1);
     origin.change(Answer::Fails);
     for _ in 0..2 {
-        other.get(&thing, origin.load()).await.expect_err("the old value");
+        other.get(&thing, || origin.load()).await.expect_err("the old value");
     }
     origin.change(Answer::Found(2));
     assert_eq!(value(&other, &thing, &origin).await, Some(2));

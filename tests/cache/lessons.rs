@@ -90,7 +90,7 @@ async fn an_old_value_is_told_at_once_while_one_process_asks_anew() {
     origin.close();
     for _ in 0..10 {
         for cache in [&one, &other] {
-            let read = cache.get(&thing, origin.load()).await.unwrap();
+            let read = cache.get(&thing, || origin.load()).await.unwrap();
             assert_eq!((read.value.as_deref(), read.stale), (Some(&1), true));
             assert!(read.age >= FRESH);
         }

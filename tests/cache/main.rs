@@ -36,14 +36,14 @@ async fn a_value_is_loaded_once_found_again_and_gone_after_an_invalidation() {
         let loads = Arc::clone(&loads);
         async move { Loaded::Found(loads.fetch_add(1, Relaxed)) }
     };
-    let read = one.get(&thing, load()).await.unwrap();
+    let read = one.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Origin));
-    let read = one.get(&thing, load()).await.unwrap();
+    let read = one.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Process));
-    let read = other.get(&thing, load()).await.unwrap();
+    let read = other.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Redis));
     one.bump(thing.tags()).await.unwrap();
-    let read = one.get(&thing, load()).await.unwrap();
+    let read = one.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&1), Level::Origin));
     world.end_with_dead_letters(0).await;
 }

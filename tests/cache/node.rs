@@ -189,7 +189,7 @@ impl Node {
         let (cache, sink, load) =
             (self.cache.clone(), Arc::clone(&self.sink), load(read, told, Arc::clone(&self.sink)));
         let reader = self.runtime.spawn(async move {
-            let told = cache.get(&kind, load).await.map_or_else(Told::of_error, Told::of_read);
+            let told = cache.get(&kind, || load).await.map_or_else(Told::of_error, Told::of_read);
             sink(Event::Told { read, told });
         });
         self.gates.insert(read, gate);

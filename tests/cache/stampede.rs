@@ -72,7 +72,7 @@ async fn a_process_that_dies_while_it_loads_costs_one_more_load() {
     connected(&one).await;
     process.spawn({
         let (thing, lost) = (thing.clone(), lost.clone());
-        async move { one.get(&thing, lost.load()).await.map(drop) }
+        async move { one.get(&thing, || lost.load()).await.map(drop) }
     });
     asked(&lost, 1).await;
     let readers = crowd(50, &[&two, &three], &thing, &origin);

@@ -148,7 +148,7 @@ where
     K: Kind,
     K::Value: Clone,
 {
-    timeout(LIMIT, cache.get(kind, origin.load())).await.expect("a read ends, whatever happens")
+    timeout(LIMIT, cache.get(kind, || origin.load())).await.expect("a read ends, whatever happens")
 }
 
 /// An invalidation by one process, of which the others have heard.

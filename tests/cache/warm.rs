@@ -16,7 +16,7 @@ const AHEAD: Duration = Duration::from_secs(10);
 const FRESH: Duration = Duration::from_secs(60);
 
 async fn warm(cache: &Cache, thing: &Thing, origin: &Origin<usize>) -> Result<Warmed, LoadError> {
-    cache.warm(thing, AHEAD, origin.load()).await
+    cache.warm(thing, AHEAD, || origin.load()).await
 }
 
 async fn warmth(cache: &Cache, thing: &Thing, origin: &Origin<usize>) -> Warmth {
@@ -121,7 +121,7 @@ async fn without_redis_what_stands_in_is_warmed_and_with_the_cache_off_nothing_i
     assert_eq!(warmth(&one, &thing, &origin).await, Warmth::Loaded);
     until("Postgres has it", async || (read(&two, &thing, &origin).await.1 == Level::Postgres).then_some(())).await;
     let off = start(&Settings { mode: Mode::Off, ..settings(&world) }, parts(&world, Clock::default()));
-    let warmed = off.warm(&thing, AHEAD, async { Loaded::Failed("it was asked".into()) }).await;
+    let warmed = off.warm(&thing, AHEAD, || async { Loaded::Failed("it was asked".into()) }).await;
     assert_eq!(warmed.expect("nobody is asked").warmth, Warmth::Off);
     world.abandon();
 }

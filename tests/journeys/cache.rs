@@ -57,7 +57,7 @@ async fn a_contact_is_looked_at_and_invalidated_from_the_command_line() {
     assert_eq!((code, printed), (1, vec![json!(null)]), "nobody has asked for it yet");
 
     add_contact(&world, "Jane").await;
-    let read = cache.get(&contact(), contact().load(world.pool.clone())).await.expect("it can be loaded");
+    let read = cache.get(&contact(), || contact().load(world.pool.clone())).await.expect("it can be loaded");
     assert_eq!(read.value.expect("a contact").name.as_deref(), Some("Jane"));
     let (code, printed, why) = offhook(&get, &environment).await;
     let [peek] = printed.as_slice() else { panic!("one object, not {printed:?}: {why}") };
@@ -71,7 +71,7 @@ async fn a_contact_is_looked_at_and_invalidated_from_the_command_line() {
     let (_, printed, _) = offhook(&get, &environment).await;
     assert_eq!(printed[0]["state"], "invalidated");
     until("the new name is told", async || {
-        let read = cache.get(&contact(), contact().load(world.pool.clone())).await.expect("it can be loaded");
+        let read = cache.get(&contact(), || contact().load(world.pool.clone())).await.expect("it can be loaded");
         (read.value.expect("a contact").name.as_deref() == Some("Joan")).then_some(())
     })
     .await;
@@ -84,7 +84,7 @@ async fn an_invalidation_is_heard_by_every_process_at_once() {
     let world = World::start().await;
     let stop = CancellationToken::new();
     let (one, other) = (service(&world, &stop).await, service(&world, &stop).await);
-    let read = async || other.get(&contact(), contact().load(world.pool.clone())).await.expect("it can be loaded");
+    let read = async || other.get(&contact(), || contact().load(world.pool.clone())).await.expect("it can be loaded");
     until("a copy dies before its second is over", async || {
         let begun = Instant::now();
         read().await;

@@ -29,6 +29,7 @@ use crate::{
     load::{Load, LoadError, Loaded, Read, erase},
     local::{Copy, Local},
     places::Places,
+    reads::{Outcome, Reads},
     remote::Remote,
     settings::{Mode, Settings},
     standby::{Standby, StandbyError},
@@ -65,7 +66,7 @@ pub(crate) struct Inner {
     pub(crate) budgets: Budgets,
     /// Keys whose refresh has failed a moment ago.
     pub(crate) cooling: moka::sync::Cache<Identity, ()>,
-    kinds: HashMap<&'static str, Spec>,
+    kinds: HashMap<&'static str, Kept>,
     announce: Option<Arc<dyn Announce>>,
     operation_max: Duration,
     _tending: DropGuard,
@@ -89,12 +90,16 @@ pub struct Parts {
 #[error("not invalidated everywhere: {}", .0.join("; "))]
 pub struct NotBumped(Vec<String>);
 
-/// A read that is not counted yet: one that its reader gives up is counted as left.
-struct Uncounted(&'static str);
+/// A kind as it is kept here.
+#[derive(Clone)]
+struct Kept {
+    spec: Spec,
+    reads: Arc<Reads>,
+}
 
-impl Drop for Uncounted {
-    fn drop(&mut self) {
-        counter!("offhook_cache_reads_total", "kind" => self.0, "result" => "left").increment(1);
+impl Kept {
+    fn new(spec: Spec) -> Self {
+        Self { spec, reads: Arc::new(Reads::of(spec.name)) }
     }
 }
 
@@ -157,7 +162,7 @@ impl Cache {
             refreshes: Places::new(REFRESHES_MAX),
             budgets: Budgets::new(),
             cooling: moka::sync::Cache::builder().max_capacity(COOLING_MAX).time_to_live(COOL).build(),
-            kinds: settings.apply(&parts.kinds).into_iter().map(|spec| (spec.name, spec)).collect(),
+            kinds: settings.apply(&parts.kinds).into_iter().map(|spec| (spec.name, Kept::new(spec))).collect(),
             announce: parts.announce,
             operation_max,
             _tending: stop.clone().drop_guard(),
@@ -174,46 +179,48 @@ impl Cache {
         Ok(Self(inner))
     }
 
-    /// Reads one thing: from the nearest level that has it, else by `load`, which runs at most once for all who ask at the
-    /// same time and goes on when its reader has left. What is past its fresh time is told while `load` runs behind.
+    /// Reads one thing: from the nearest level that has it, else by `load`, which is called only then, runs at most once for
+    /// all who ask at the same time and goes on when its reader has left. What is past its fresh time is told while it runs
+    /// behind.
     ///
     /// # Errors
     /// When it had to be loaded and could not be.
-    pub async fn get<K, F>(&self, kind: &K, load: F) -> Result<Read<K::Value>, LoadError>
+    pub async fn get<K, F>(&self, kind: &K, load: impl FnOnce() -> F) -> Result<Read<K::Value>, LoadError>
     where
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
     {
-        let uncounted = Uncounted(K::SPEC.name);
-        let read = self.read(kind, load).await;
-        std::mem::forget(uncounted);
-        let result = match &read {
-            Err(_) => "error",
-            Ok((_, Some(result))) => result,
-            Ok((copy, None)) if copy.value.is_none() => "negative",
-            Ok((copy, None)) if copy.times.fresh_until <= self.0.clock.wall() => "stale",
-            Ok((copy, None)) if copy.level == Level::Process => "fresh-l1",
-            Ok(_) => "fresh-l2",
+        let Kept { spec, reads } = self.0.kept::<K>();
+        let uncounted = reads.begin();
+        let read = self.read(spec, kind, load).await;
+        let outcome = match &read {
+            Err(_) => Outcome::Error,
+            Ok((_, Some(outcome))) => *outcome,
+            Ok((copy, None)) if copy.value.is_none() => Outcome::Negative,
+            Ok((copy, None)) if copy.times.fresh_until <= self.0.clock.wall() => Outcome::Stale,
+            Ok((copy, None)) if copy.level == Level::Process => Outcome::FreshL1,
+            Ok(_) => Outcome::FreshL2,
         };
-        counter!("offhook_cache_reads_total", "kind" => K::SPEC.name, "result" => result).increment(1);
-        if read.as_ref().is_ok_and(|(copy, _)| copy.warmed) {
-            counter!("offhook_cache_warmed_reads_total", "kind" => K::SPEC.name).increment(1);
-        }
+        uncounted.end(outcome, read.as_ref().is_ok_and(|(copy, _)| copy.warmed));
         read.map(|(copy, _)| self.0.read_of(copy))
     }
 
     /// The copy, and how it was come by if that tells more than the copy does.
-    async fn read<K, F>(&self, kind: &K, load: F) -> Result<(Copy, Option<&'static str>), LoadError>
+    async fn read<K, F>(
+        &self,
+        spec: Spec,
+        kind: &K,
+        load: impl FnOnce() -> F,
+    ) -> Result<(Copy, Option<Outcome>), LoadError>
     where
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
     {
         let inner = &self.0;
         let started = inner.clock.steady();
-        let spec = inner.spec::<K>();
         if inner.off {
-            let loaded = inner.load(&spec, erase(load, spec.load_max)).await;
-            return loaded.map(|(_, copy)| (copy, Some("miss")));
+            let loaded = inner.load(&spec, erase(load(), spec.load_max)).await;
+            return loaded.map(|(_, copy)| (copy, Some(Outcome::Miss)));
         }
         let key = kind.key();
         let identity = key.identity(&spec);
@@ -223,13 +230,14 @@ impl Cache {
             return Ok((copy.clone(), None));
         }
         let subject = || Subject::of::<K>(spec, &key, identity.clone(), false);
-        let load = erase(load, spec.load_max);
+        let load = erase(load(), spec.load_max);
         match local.filter(|copy| copy.times.stale_until > now) {
             Some(copy) => {
                 inner.refresh_behind(&copy, subject, load);
                 Ok((copy, None))
             }
-            None => inner.read_through(subject(), started, load).await,
+            // Apart: most reads end before, and would move it about for nothing.
+            None => Box::pin(inner.read_through(subject(), started, load)).await,
         }
     }
 
@@ -272,7 +280,11 @@ impl Cache {
 impl Inner {
     /// How this kind is kept here.
     pub(crate) fn spec<K: Kind>(&self) -> Spec {
-        self.kinds.get(K::SPEC.name).copied().unwrap_or_else(|| K::SPEC.living(K::SPEC.life))
+        self.kinds.get(K::SPEC.name).map_or_else(|| K::SPEC.living(K::SPEC.life), |kept| kept.spec)
+    }
+
+    fn kept<K: Kind>(&self) -> Kept {
+        self.kinds.get(K::SPEC.name).cloned().unwrap_or_else(|| Kept::new(self.spec::<K>()))
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -299,7 +311,7 @@ impl Inner {
         subject: Subject,
         started: Instant,
         load: Load,
-    ) -> Result<(Copy, Option<&'static str>), LoadError> {
+    ) -> Result<(Copy, Option<Outcome>), LoadError> {
         for _ in 0..ROUNDS_MAX {
             let seen = match self.find(&subject).await {
                 Found::Copy(copy) => {
@@ -316,8 +328,8 @@ impl Inner {
                 tokio::spawn(flight.in_current_span());
                 return match arrival.landed().await {
                     Some(Landed::Value(copy)) => {
-                        let result = if copy.level == Level::Origin { "miss" } else { "coalesced" };
-                        Ok((copy, Some(result)))
+                        let is_own = copy.level == Level::Origin;
+                        Ok((copy, Some(if is_own { Outcome::Miss } else { Outcome::Coalesced })))
                     }
                     Some(Landed::Failed(error, _)) => Err(error),
                     Some(Landed::Elsewhere) | None => Err(LoadError::Abandoned),
@@ -325,14 +337,14 @@ impl Inner {
             }
             match arrival.landed().await {
                 // An invalidation that was acknowledged before this read began may be missing in an older one.
-                Some(Landed::Value(copy)) if copy.as_of >= started => return Ok((copy, Some("coalesced"))),
+                Some(Landed::Value(copy)) if copy.as_of >= started => return Ok((copy, Some(Outcome::Coalesced))),
                 Some(Landed::Failed(error, at)) if at >= started => return Err(error),
                 _ => {}
             }
         }
         let landed = self.load_alone(&subject, load).await;
         match landed {
-            Landed::Value(copy) => Ok((copy, Some("miss"))),
+            Landed::Value(copy) => Ok((copy, Some(Outcome::Miss))),
             Landed::Failed(error, _) => Err(error),
             Landed::Elsewhere => Err(LoadError::Abandoned),
         }

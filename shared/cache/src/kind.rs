@@ -93,29 +93,34 @@ impl Spec {
 #[derive(Debug, Clone)]
 pub struct Key {
     org: OrgId,
-    parts: Vec<String>,
-    tags: Vec<Tag>,
+    made: Vec<Made>,
+}
+
+/// What a key is made of, in order.
+#[derive(Debug, Clone)]
+enum Made {
+    Tag(Tag),
+    Part(String),
 }
 
 impl Key {
     /// The key of the only thing of its kind that this org has; add tags and parts to tell more apart.
     #[must_use]
     pub fn of(org: &OrgId) -> Self {
-        Self { org: org.clone(), parts: Vec::new(), tags: Vec::new() }
+        Self { org: org.clone(), made: Vec::with_capacity(PIECES_USUAL) }
     }
 
     /// Adds a tag. Its parts become parts of the key.
     #[must_use]
     pub fn tag(mut self, tag: Tag) -> Self {
-        self.parts.extend(tag.parts.iter().cloned());
-        self.tags.push(tag);
+        self.made.push(Made::Tag(tag));
         self
     }
 
     /// Adds a part that has no tag.
     #[must_use]
     pub fn part(mut self, part: impl fmt::Display) -> Self {
-        self.parts.push(part.to_string());
+        self.made.push(Made::Part(part.to_string()));
         self
     }
 
@@ -140,20 +145,34 @@ impl Key {
     }
 
     fn is_made_as(&self, spec: &Spec) -> bool {
-        let tags = self.tags.iter().map(|tag| (tag.name, tag.parts.len()));
-        self.parts.len() == spec.parts().count() && tags.eq(spec.tags().map(|(name, parts)| (name, parts.len())))
+        let made = self.made.iter().map(|made| match made {
+            Made::Tag(tag) => (tag.name, tag.parts.len()),
+            Made::Part(_) => ("", 1),
+        });
+        made.eq(spec.pieces.iter().map(|piece| match piece {
+            Piece::Tag(name, parts) => (*name, parts.len()),
+            Piece::Part(_) => ("", 1),
+        }))
     }
 
     /// What tells this key from every other one of every kind; also the key of the process's own copies.
     pub(crate) fn identity(&self, spec: &Spec) -> Identity {
         debug_assert!(self.is_made_as(spec), "{}: the key is not made of the pieces that the kind declares", spec.name);
-        let length = self.parts.iter().map(|part| part.len() + LENGTH_BYTES).sum::<usize>();
+        let length = self.parts().map(|part| part.len() + LENGTH_BYTES).sum::<usize>();
         let mut bytes = Vec::with_capacity(spec.name.len() + OrgId::BYTES_MAX + 4 * LENGTH_BYTES + length);
         bytes.extend_from_slice(&spec.shape.to_be_bytes());
         push(&mut bytes, spec.name);
         push(&mut bytes, self.org.as_str());
-        self.parts.iter().for_each(|part| push(&mut bytes, part));
+        self.parts().for_each(|part| push(&mut bytes, part));
         Identity(bytes.into())
+    }
+
+    /// Its parts, those of tags included.
+    fn parts(&self) -> impl Iterator<Item = &String> {
+        self.made.iter().flat_map(|made| match made {
+            Made::Tag(tag) => tag.parts.as_slice(),
+            Made::Part(part) => std::slice::from_ref(part),
+        })
     }
 
     /// The names under which the levels outside of this process keep the value and what guards it.
@@ -170,7 +189,10 @@ impl Key {
 
     /// Its tags, as they are invalidated.
     pub fn tags(&self) -> impl Iterator<Item = OrgTag> {
-        self.tags.iter().map(|tag| tag.of(&self.org))
+        self.made.iter().filter_map(|made| match made {
+            Made::Tag(tag) => Some(tag.of(&self.org)),
+            Made::Part(_) => None,
+        })
     }
 }
 
@@ -270,6 +292,8 @@ pub(crate) struct Names {
 }
 
 const LENGTH_BYTES: usize = size_of::<u32>();
+/// Most keys have no more.
+const PIECES_USUAL: usize = 2;
 
 /// With its length before it, so that no two lists of parts look alike.
 fn push(bytes: &mut Vec<u8>, part: &str) {

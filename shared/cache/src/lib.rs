@@ -25,6 +25,7 @@ mod load;
 mod local;
 mod peek;
 mod places;
+mod reads;
 mod remote;
 mod settings;
 mod standby;

@@ -63,7 +63,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it had to be loaded and could not be; what was there before stays.
-    pub async fn warm<K, F>(&self, kind: &K, ahead: Duration, load: F) -> Result<Warmed, LoadError>
+    pub async fn warm<K, F>(&self, kind: &K, ahead: Duration, load: impl FnOnce() -> F) -> Result<Warmed, LoadError>
     where
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
@@ -74,7 +74,7 @@ impl Cache {
         warmed
     }
 
-    async fn warm_through<K, F>(&self, kind: &K, ahead: Duration, load: F) -> Result<Warmed, LoadError>
+    async fn warm_through<K, F>(&self, kind: &K, ahead: Duration, load: impl FnOnce() -> F) -> Result<Warmed, LoadError>
     where
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
@@ -84,7 +84,7 @@ impl Cache {
             return Ok(Warmed { warmth: Warmth::Off, fresh_for: spec.life.fresh });
         }
         let subject = Subject::of::<K>(spec, &key, key.identity(&spec), true);
-        let load = erase(load, spec.load_max);
+        let load = erase(load(), spec.load_max);
         for _ in 0..ROUNDS_MAX {
             let seen = match inner.find(&subject).await {
                 Found::Copy(copy) if self.lasts(&copy, ahead) => return Ok(self.warmed(Warmth::Already, &copy)),

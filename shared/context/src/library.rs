@@ -15,10 +15,13 @@ use std::{
 use cache::{Cache, Level, LoadError, Loaded, Read};
 use chrono::{DateTime, FixedOffset};
 use contract::{OrgId, PhoneNumber};
-use futures_util::{FutureExt as _, future::join_all};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
 use sqlx::PgPool;
 use tokio::{
-    sync::mpsc,
+    sync::oneshot,
     time::{Instant, error::Elapsed, timeout, timeout_at},
 };
 use vendors::Vendors;
@@ -40,9 +43,9 @@ const LOOK_UPS_MAX: Duration = Duration::from_millis(100);
 /// What one thing's reader gets; `None` when there is nobody to ask.
 type Asked<T> = Option<Result<Read<T>, LoadError>>;
 
-/// A load of this value that has not begun.
-pub(crate) trait Load<V>: Future<Output = Loaded<V>> + Send + 'static {}
-impl<V, F: Future<Output = Loaded<V>> + Send + 'static> Load<V> for F {}
+/// A load of this value that has not begun: most reads need none.
+pub(crate) trait Load<V>: FnOnce() -> BoxFuture<'static, Loaded<V>> + Send {}
+impl<V, L: FnOnce() -> BoxFuture<'static, Loaded<V>> + Send> Load<V> for L {}
 
 /// One day's free slots, as they were read.
 type Day = Result<Read<Vec<DateTime<FixedOffset>>>, LoadError>;
@@ -72,9 +75,10 @@ pub(crate) use usable;
 /// The account that can be asked; else there is nothing to be asked.
 macro_rules! reached {
     ($named:expr) => {
-        match $named.clone()? {
-            Ok(account) => account,
-            Err(error) => return Some(Err(error)),
+        match &$named {
+            Some(Ok(account)) => account,
+            Some(Err(error)) => return Some(Err(*error)),
+            None => return None,
         }
     };
 }
@@ -148,12 +152,12 @@ impl Library {
     }
 }
 
-/// One builder of kind and loader for those who read and those who warm. Each loader asks only once it begins.
+/// One builder of kind and loader for those who read and those who warm.
 impl Library {
-    pub(crate) fn contact_asked(&self, org: &OrgId, phone: &PhoneNumber) -> (Contact, impl Load<ContactFacts> + use<>) {
+    pub(crate) fn contact_asked(&self, org: &OrgId, phone: &PhoneNumber) -> (Contact, impl Load<ContactFacts>) {
         let contact = Contact { org: org.clone(), phone: phone.clone() };
-        let (asked, pool) = (contact.clone(), self.pool.clone());
-        (contact, later(move || asked.load(pool)))
+        let asked = contact.clone();
+        (contact, move || asked.load(self.pool.clone()).boxed())
     }
 
     pub(crate) fn crm_contact_asked(
@@ -162,11 +166,12 @@ impl Library {
         org: &OrgId,
         phone: &PhoneNumber,
         purpose: Purpose,
-    ) -> Named<(CrmContactOf, impl Load<CrmContact> + use<>)> {
+    ) -> Named<(CrmContactOf, impl Load<CrmContact>)> {
         let account = reached!(accounts.highlevel);
         let kind = CrmContactOf { org: org.clone(), phone: phone.clone() };
-        let (vendors, phone) = (self.vendors.clone(), phone.clone());
-        Some(Ok((kind, later(move || loaders::crm_contact(vendors, account, phone, purpose)))))
+        let load =
+            move || loaders::crm_contact(self.vendors.clone(), Arc::clone(account), phone.clone(), purpose).boxed();
+        Some(Ok((kind, load)))
     }
 
     pub(crate) fn memory_asked(
@@ -175,11 +180,11 @@ impl Library {
         org: &OrgId,
         phone: &PhoneNumber,
         purpose: Purpose,
-    ) -> Named<(MemoryOf, impl Load<Memory> + use<>)> {
+    ) -> Named<(MemoryOf, impl Load<Memory>)> {
         let account = reached!(accounts.memory);
         let kind = MemoryOf { org: org.clone(), phone: phone.clone() };
-        let (vendors, phone) = (self.vendors.clone(), phone.clone());
-        Some(Ok((kind, later(move || loaders::memory(vendors, account, phone, purpose)))))
+        let load = move || loaders::memory(self.vendors.clone(), Arc::clone(account), phone.clone(), purpose).boxed();
+        Some(Ok((kind, load)))
     }
 
     pub(crate) fn appointments_asked(
@@ -189,18 +194,19 @@ impl Library {
         phone: &PhoneNumber,
         agenda: Agenda,
         purpose: Purpose,
-    ) -> Named<(AppointmentsOf, impl Load<Vec<Appointment>> + use<>)> {
-        let account = reached!(accounts.calendar(agenda.vendor));
+    ) -> Named<(AppointmentsOf, impl Load<Vec<Appointment>>)> {
+        let account = reached!(accounts.calendar(agenda.vendor)).clone();
         let kind = AppointmentsOf { org: org.clone(), phone: phone.clone(), agenda };
-        let (library, accounts, asked) = (self.clone(), accounts.clone(), kind.clone());
-        let load = later(move || async move {
+        let asked = kind.clone();
+        let load = move || {
+            let (library, accounts) = (self.clone(), accounts.clone());
             match account {
                 CalendarAccount::HighLevel(account) => {
-                    library.appointments_at_highlevel(accounts, account, asked, purpose).await
+                    library.appointments_at_highlevel(accounts, account, asked, purpose).boxed()
                 }
-                CalendarAccount::Calcom(account) => library.appointments_at_calcom(account, asked, purpose).await,
+                CalendarAccount::Calcom(account) => library.appointments_at_calcom(account, asked, purpose).boxed(),
             }
-        });
+        };
         Some(Ok((kind, load)))
     }
 
@@ -210,11 +216,11 @@ impl Library {
         org: &OrgId,
         name: &PromptName,
         purpose: Purpose,
-    ) -> Named<(PromptOf, impl Load<Prompt> + use<>)> {
+    ) -> Named<(PromptOf, impl Load<Prompt>)> {
         let account = reached!(accounts.langfuse);
         let kind = PromptOf { org: org.clone(), prompt: name.clone() };
-        let (vendors, name) = (self.vendors.clone(), name.clone());
-        Some(Ok((kind, later(move || loaders::prompt(vendors, account, name, purpose)))))
+        let load = move || loaders::prompt(self.vendors.clone(), Arc::clone(account), name.clone(), purpose).boxed();
+        Some(Ok((kind, load)))
     }
 
     /// Each day with its loader; those that begin together share one request.
@@ -225,35 +231,33 @@ impl Library {
         slots: &Slots,
         purpose: Purpose,
     ) -> Named<impl Iterator<Item = (DayOf, impl Load<Vec<DateTime<FixedOffset>>> + use<>)> + use<>> {
-        let account = reached!(accounts.calendar(&slots.calendar.vendor));
-        let (looking, mut looked) = mpsc::channel::<Infallible>(1);
-        let sent = Arc::new(AtomicBool::new(false));
-        let load = {
-            let (vendors, slots) = (self.vendors.clone(), slots.clone());
-            move || loaders::slots(vendors.clone(), account.clone(), slots.clone(), purpose)
-        };
+        let account = reached!(accounts.calendar(&slots.calendar.vendor)).clone();
+        let (vendors, asked) = (self.vendors.clone(), slots.clone());
+        let week = Arc::new(move || loaders::slots(vendors.clone(), account.clone(), asked.clone(), purpose).boxed());
+        let (looking, looked) = oneshot::channel::<Infallible>();
+        let (looking, sent) = (Arc::new(looking), Arc::new(AtomicBool::new(false)));
         // Begins when the first day needs it, and is shared by all that are found to need it before it is sent.
-        let (week, sending) = (load.clone(), Arc::clone(&sent));
+        let (first, sending) = (Arc::clone(&week), Arc::clone(&sent));
         let range = async move {
             // Ends when no day is being looked up any more.
-            timeout(LOOK_UPS_MAX, looked.recv()).await.ok();
+            timeout(LOOK_UPS_MAX, looked).await.ok();
             sending.store(true, Ordering::SeqCst);
-            Box::pin(week()).await
+            first().await
         };
         let range = range.boxed().shared();
         let day = move |day: DayOf| {
-            let (range, looking, sent, load) = (range.clone(), looking.clone(), Arc::clone(&sent), load.clone());
-            let date = day.day;
+            let (range, week) = (range.clone(), Arc::clone(&week));
+            let (looking, sent, date) = (Arc::clone(&looking), Arc::clone(&sent), day.day);
             let load = async move {
                 drop(looking);
                 // What was asked before this day was looked up may be older than its last invalidation.
-                let days = if sent.load(Ordering::SeqCst) { Box::pin(load()).await } else { range.await };
+                let days = if sent.load(Ordering::SeqCst) { week().await } else { range.await };
                 match days {
                     Ok(days) => Loaded::Found(days.get(&date).cloned().unwrap_or_default()),
                     Err(error) => Loaded::Failed(Arc::clone(&error).into()),
                 }
             };
-            (day, load)
+            (day, move || load.boxed())
         };
         Some(Ok(slots.days(org).into_iter().map(day)))
     }
@@ -276,9 +280,4 @@ impl Week {
         week.slots.sort_unstable();
         week
     }
-}
-
-/// A load that is nothing but its question until it begins. Most never do, and whole they are kilobytes that each read moves.
-async fn later<F: Future + Send>(load: impl FnOnce() -> F + Send) -> F::Output {
-    Box::pin(load()).await
 }

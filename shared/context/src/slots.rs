@@ -1,5 +1,7 @@
 //! Free slots, day by day: a week is its days, so that one booking invalidates one day.
 
+use std::sync::Arc;
+
 use cache::{Key, Kind, Spec};
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -14,7 +16,7 @@ pub const DAYS: u64 = 7;
 /// Whose next free slots are asked for.
 #[derive(Debug, Clone)]
 pub struct Slots {
-    pub(crate) calendar: Calendar,
+    pub(crate) calendar: Arc<Calendar>,
     pub(crate) zone: Tz,
     /// The first day, by the branch's clock.
     pub(crate) from: NaiveDate,
@@ -26,7 +28,7 @@ pub struct Slots {
 #[derive(Debug, Clone)]
 pub(crate) struct DayOf {
     pub(crate) org: OrgId,
-    pub(crate) calendar: Calendar,
+    pub(crate) calendar: Arc<Calendar>,
     pub(crate) day: NaiveDate,
     pub(crate) zone: Tz,
 }
@@ -40,7 +42,7 @@ impl Slots {
 
     /// Of this calendar, by the clock of `zone`.
     pub(crate) fn new(calendar: Calendar, zone: Tz, now: DateTime<Utc>) -> Self {
-        Self { calendar, zone, from: now.with_timezone(&zone).date_naive(), days: DAYS }
+        Self { calendar: Arc::new(calendar), zone, from: now.with_timezone(&zone).date_naive(), days: DAYS }
     }
 
     /// Of fewer days; [`DAYS`] at most, and one at least.
@@ -64,7 +66,7 @@ impl Slots {
     /// The days, as they are cached.
     pub(crate) fn days(&self, org: &OrgId) -> Vec<DayOf> {
         let days = (0..self.days).filter_map(|ahead| self.from.checked_add_days(Days::new(ahead)));
-        let day = |day| DayOf { org: org.clone(), calendar: self.calendar.clone(), day, zone: self.zone };
+        let day = |day| DayOf { org: org.clone(), calendar: Arc::clone(&self.calendar), day, zone: self.zone };
         days.map(day).collect()
     }
 }

@@ -34,7 +34,7 @@ pub fn appointments(phone: &PhoneNumber) -> Tag {
 /// A calendar's free slots of one local day.
 #[must_use]
 pub fn slots(calendar: &Calendar, day: NaiveDate) -> Tag {
-    Tag::new(SLOTS).part(format_args!("{}:{}", calendar.vendor, calendar.id)).part(day)
+    Tag::new(SLOTS).part(calendar).part(day)
 }
 
 /// All versions of a prompt.

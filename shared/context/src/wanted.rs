@@ -89,9 +89,7 @@ impl Wanted {
                 vec![phone.to_string(), zone.name().to_owned(), (*vendor).to_owned()]
             }
             Self::Prompt(prompt) => vec![prompt.name.clone(), prompt.label.clone()],
-            Self::Slots(Slots { calendar: Calendar { vendor, id }, zone, .. }) => {
-                vec![format!("{vendor}:{id}"), zone.name().to_owned()]
-            }
+            Self::Slots(Slots { calendar, zone, .. }) => vec![calendar.to_string(), zone.name().to_owned()],
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Refuses upper case, dots, blanks and wildcards: every name is also a subject token.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,10 @@ pub struct Unnamed {
 }
 
 /// A customer of the platform: `[a-z0-9][a-z0-9_-]{0,31}`, or `_` for events whose org can't be told.
+/// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct OrgId(String);
+pub struct OrgId(Arc<str>);
 
 impl OrgId {
     /// The longest org id, in bytes.
@@ -28,7 +29,7 @@ impl OrgId {
     /// The reserved org of events that arrive on an app-wide URL and name no org of ours.
     #[must_use]
     pub fn unknown() -> Self {
-        Self("_".to_owned())
+        Self("_".into())
     }
 
     /// The id as written in URLs, subjects and tables.
@@ -45,7 +46,7 @@ impl FromStr for OrgId {
         let fits = !name.is_empty() && name.len() <= Self::BYTES_MAX;
         let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         if name == "_" || (fits && starts && name.bytes().all(is_token_byte)) {
-            return Ok(Self(name.to_owned()));
+            return Ok(Self(name.into()));
         }
         Err(Unnamed { name: name.to_owned(), expected: "an org id: [a-z0-9][a-z0-9_-]{0,31}" })
     }
@@ -61,7 +62,7 @@ impl TryFrom<String> for OrgId {
 
 impl From<OrgId> for String {
     fn from(org: OrgId) -> Self {
-        org.0
+        org.0.as_ref().to_owned()
     }
 }
 
