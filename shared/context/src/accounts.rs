@@ -81,6 +81,10 @@ impl Accounts {
     /// Of this org, as it is now.
     #[must_use]
     pub fn of(live: &LiveOrg) -> Self {
+        live.once(Self::new).as_ref().clone()
+    }
+
+    fn new(live: &LiveOrg) -> Self {
         let org = &live.org.id;
         let zep = live.vendor("zep").map(|vendor| account::zep(org, &vendor).map(MemoryAccount::Zep));
         // Not when Zep is merely out of reach: the same memory would be told from somewhere else.

@@ -3,8 +3,9 @@
 //! Refuses to tell a source without secrets from one whose secrets can't be read as the same thing.
 
 use std::{
+    any::Any,
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use contract::{OrgId, Source};
@@ -39,6 +40,8 @@ pub struct LiveOrg {
     /// Sources of which not every secret could be read.
     incomplete: BTreeSet<String>,
     accounts: BTreeMap<String, Account>,
+    /// See [`LiveOrg::once`].
+    made: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What a source's requests for an org can be verified with.
@@ -108,7 +111,14 @@ impl LiveOrg {
         let incomplete = org.sources.iter().filter_map(lacks).collect();
         let accounts =
             org.vendors.iter().map(|(name, settings)| (name.clone(), Account::new(settings, vault))).collect();
-        Self { org: org.clone(), secrets, incomplete, accounts }
+        Self { org: org.clone(), secrets, incomplete, accounts, made: OnceLock::new() }
+    }
+
+    /// What `make` makes of this org, made at the first time and kept until the directory is read anew. For one type: what
+    /// others ask for is made each time.
+    pub fn once<T: Send + Sync + 'static>(&self, make: impl Fn(&Self) -> T) -> Arc<T> {
+        let made = self.made.get_or_init(|| Arc::new(make(self)));
+        Arc::clone(made).downcast().unwrap_or_else(|_| Arc::new(make(self)))
     }
 
     /// What requests of this source are verified with.
