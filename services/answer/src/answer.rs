@@ -2,7 +2,7 @@
 //!
 //! The same for a hit and for a miss, for a caller we know and for one we don't: same variables, same event.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use axum::http::HeaderName;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::{
     caller::{Call, Named},
     gather::{Gathered, Question},
     handle::Context,
-    variables::{Situation, variables},
+    variables::{Situation, Variables},
 };
 
 /// How long an answer may take, unless its channel says otherwise.
@@ -53,7 +53,7 @@ impl Asker {
 pub(crate) struct Answer {
     /// Comes back in the call's own events, so that they can be joined with this answer.
     pub(crate) id: String,
-    pub(crate) variables: BTreeMap<Cow<'static, str>, String>,
+    pub(crate) variables: Variables,
     gathered: Gathered,
     took: Duration,
     /// Nobody was asked: we don't know whose call it is.
@@ -63,8 +63,19 @@ pub(crate) struct Answer {
 /// Answers a question of this org.
 pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked: &Inbound, begun: Instant) -> Answer {
     let call = Call::new(org, asker, asked);
-    let mut answer = Answer::neutral(begun, &call.also);
-    if call.is_ours {
+    let answer = if call.is_ours {
+        Answer::of(context, org, &call, begun).await
+    } else {
+        counter!("offhook_answer_strange_numbers_total").increment(1);
+        Answer::neutral(begun, &call.also)
+    };
+    answer.tell(context, org, asker, asked, &call);
+    answer
+}
+
+impl Answer {
+    /// What is told about a call of this org, as far as it is known by the deadline.
+    async fn of(context: &Context, org: &LiveOrg, call: &Call<'_>, begun: Instant) -> Self {
         let deadline = call.channel.and_then(|channel| channel.deadline_ms).map_or(DEADLINE, Duration::from_millis);
         let accounts = Accounts::of(org);
         let question = Question {
@@ -76,30 +87,23 @@ pub(crate) async fn answer(context: &Context, org: &LiveOrg, asker: Asker, asked
             begun,
             deadline: begun + deadline,
         };
-        answer.gathered = question.gather(&context.library).await;
-        answer.neutral = false;
-        answer.variables = variables(&Situation {
+        let gathered = question.gather(&context.library).await;
+        let variables = Variables::of(&Situation {
             business_name: &org.org.name,
             branch: call.branch,
             channel: call.channel,
             also: &call.also,
             phone: call.phone.as_ref(),
             now: Utc::now(),
-            gathered: &answer.gathered,
+            gathered: &gathered,
         });
-    } else {
-        counter!("offhook_answer_strange_numbers_total").increment(1);
+        Self { id: id(), variables, gathered, took: begun.elapsed(), neutral: false }
     }
-    answer.took = begun.elapsed();
-    answer.tell(context, org, asker, asked, &call);
-    answer
-}
 
-impl Answer {
     /// What is told when nothing can be known: every name with its default, those of `also` included.
     pub(crate) fn neutral(begun: Instant, also: &[Named<'_>]) -> Self {
         let gathered = Gathered::default();
-        let nobody = Situation {
+        let variables = Variables::of(&Situation {
             business_name: "",
             branch: None,
             channel: None,
@@ -107,10 +111,8 @@ impl Answer {
             phone: None,
             now: Utc::now(),
             gathered: &gathered,
-        };
-        let variables = variables(&nobody);
-        let id = Uuid::now_v7().simple().to_string();
-        Self { id, variables, gathered, took: begun.elapsed(), neutral: true }
+        });
+        Self { id: id(), variables, gathered, took: begun.elapsed(), neutral: true }
     }
 
     /// How it went, in one word.
@@ -124,11 +126,12 @@ impl Answer {
 
     /// The header that says how long each part took.
     pub(crate) fn timing(&self) -> [(HeaderName, String); 1] {
-        let ms = |took: Duration| took.as_secs_f64() * 1_000.0;
-        let parts = self.gathered.reports().into_iter();
-        let parts = parts.map(|part| format!("{};dur={:.2};desc=\"{}\"", part.name, ms(part.took), part.from));
-        let all = parts.chain(std::iter::once(format!("total;dur={:.2}", ms(self.took))));
-        [(SERVER_TIMING, all.collect::<Vec<_>>().join(", "))]
+        let mut parts = String::new();
+        for part in self.gathered.reports() {
+            write!(parts, "{};dur={:.2};desc=\"{}\", ", part.name, ms(part.took), part.from).ok();
+        }
+        write!(parts, "total;dur={:.2}", ms(self.took)).ok();
+        [(SERVER_TIMING, parts)]
     }
 
     /// The whole of it, for the org's own code.
@@ -142,10 +145,10 @@ impl Answer {
     }
 
     fn parts(&self) -> Value {
-        let parts = self.gathered.reports().into_iter().map(|part| {
-            let ms = part.took.as_secs_f64() * 1_000.0;
-            (part.name.to_owned(), json!({ "from": part.from, "ms": ms, "why": part.why }))
-        });
+        let parts = self
+            .gathered
+            .reports()
+            .map(|part| (part.name.to_owned(), json!({ "from": part.from, "ms": ms(part.took), "why": part.why })));
         Value::Object(parts.collect())
     }
 
@@ -165,7 +168,7 @@ impl Answer {
             "known": self.gathered.is_known(),
             "degraded": self.gathered.missing(),
             "parts": self.parts(),
-            "answer_ms": self.took.as_secs_f64() * 1_000.0,
+            "answer_ms": ms(self.took),
         });
         let envelope = Envelope {
             org: org.org.id.clone(),
@@ -181,4 +184,12 @@ impl Answer {
         };
         context.emitter.emit(place, envelope, Bytes::from(body.to_string()));
     }
+}
+
+fn id() -> String {
+    Uuid::now_v7().simple().to_string()
+}
+
+fn ms(took: Duration) -> f64 {
+    took.as_secs_f64() * 1_000.0
 }

@@ -49,12 +49,12 @@ enum State<T> {
 }
 
 /// How a part went, for people.
-pub(crate) struct Report {
+pub(crate) struct Report<'a> {
     pub(crate) name: &'static str,
     pub(crate) took: Duration,
     /// Where it came from: `process`, `redis`, `postgres`, `origin`; or `missing`.
     pub(crate) from: &'static str,
-    pub(crate) why: Option<String>,
+    pub(crate) why: Option<&'a str>,
 }
 
 /// Who is asked about, and where.
@@ -139,11 +139,11 @@ impl<T> Part<T> {
     }
 
     /// How it went; `None` for what nobody was asked.
-    fn report(&self, name: &'static str) -> Option<Report> {
+    fn report(&self, name: &'static str) -> Option<Report<'_>> {
         let (from, why) = match &self.state {
             State::Unasked => return None,
             State::Here(_, level) | State::Absent(level) => (level.as_str(), None),
-            State::Partly(_, why) | State::Missing(why) => ("missing", Some(why.clone())),
+            State::Partly(_, why) | State::Missing(why) => ("missing", Some(why.as_str())),
         };
         Some(Report { name, took: self.took, from, why })
     }
@@ -172,11 +172,11 @@ impl Gathered {
 
     /// The names of the parts that are not here.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
-        self.reports().into_iter().filter(|report| report.from == "missing").map(|report| report.name).collect()
+        self.reports().filter(|report| report.from == "missing").map(|report| report.name).collect()
     }
 
     /// How each part went that somebody was asked for.
-    pub(crate) fn reports(&self) -> Vec<Report> {
+    pub(crate) fn reports(&self) -> impl Iterator<Item = Report<'_>> {
         let all = [
             self.contact.report("contact"),
             self.crm.report("crm"),
@@ -185,6 +185,6 @@ impl Gathered {
             self.appointments.report("appointments"),
             self.prompt_part().report("prompt"),
         ];
-        all.into_iter().flatten().collect()
+        all.into_iter().flatten()
     }
 }

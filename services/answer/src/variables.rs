@@ -3,12 +3,16 @@
 //! Clock words are made here, at the moment of the answer, and never come out of a cache. Refuses to leave a name out: what is
 //! not known has its default.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
 use chrono_tz::Tz;
 use contract::PhoneNumber;
 use orgs::{Branch, Channel};
+use serde::{Serialize, Serializer};
 
 use crate::{caller::Named, gather::Gathered};
 
@@ -80,61 +84,81 @@ pub(crate) struct Situation<'a> {
     pub(crate) gathered: &'a Gathered,
 }
 
-/// The variables of an answer.
-pub(crate) fn variables(situation: &Situation<'_>) -> BTreeMap<Cow<'static, str>, String> {
-    let mut set = Set::new(situation.channel, situation.also);
-    set.put("business_name", situation.business_name);
-    if let Some(branch) = situation.branch {
-        set.clock(branch, situation.now);
-    }
-    set.caller(situation);
-    set.calendar(situation);
-    set.put("degraded", situation.gathered.missing().join(","));
-    set.prompts(situation);
-    set.0.into_iter().map(|(name, variable)| (name, variable.value)).collect()
-}
+/// What is told, each value within its maximum; a map for whoever reads it.
+#[derive(Debug)]
+pub(crate) struct Variables(Vec<Variable>);
 
-/// The variables so far, each within its maximum.
-struct Set(BTreeMap<Cow<'static, str>, Variable>);
-
+#[derive(Debug)]
 struct Variable {
-    value: String,
+    name: Cow<'static, str>,
+    value: Cow<'static, str>,
     /// In characters.
     max: usize,
 }
 
-impl Set {
+impl Serialize for Variables {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|variable| (&variable.name, &variable.value)))
+    }
+}
+
+impl Variables {
+    /// Of an answer.
+    pub(crate) fn of(situation: &Situation<'_>) -> Self {
+        let mut told = Self::new(situation.channel, situation.also);
+        told.put("business_name", situation.business_name.to_owned());
+        if let Some(branch) = situation.branch {
+            told.clock(branch, situation.now);
+        }
+        told.caller(situation);
+        told.calendar(situation);
+        told.put("degraded", situation.gathered.missing().join(","));
+        told.prompts(situation);
+        told
+    }
+
     /// Every name with its default, the channel's own names included; of two defaults the channel's counts.
     fn new(channel: Option<&Channel>, also: &[Named<'_>]) -> Self {
-        let usual = VARIABLES
-            .iter()
-            .map(|(name, default, max)| (Cow::Borrowed(*name), Variable { value: (*default).to_owned(), max: *max }));
-        let mut set = Self(usual.collect());
+        let declared = channel.map_or(0, |channel| channel.variables.len());
+        let mut all = Vec::with_capacity(VARIABLES.len() + declared + also.len());
+        all.extend(VARIABLES.iter().map(|(name, default, max)| Variable {
+            name: (*name).into(),
+            value: (*default).into(),
+            max: *max,
+        }));
+        let mut told = Self(all);
         for (name, declared) in channel.iter().flat_map(|channel| &channel.variables) {
-            if !set.0.contains_key(name.as_str()) {
-                let empty = Variable { value: String::new(), max: DECLARED_CHARS_MAX };
-                set.0.insert(Cow::Owned(name.clone()), empty);
-            }
-            let Some(variable) = set.0.get_mut(name.as_str()) else { continue };
+            let variable = told.named(name, DECLARED_CHARS_MAX);
             variable.max = declared.max.unwrap_or(variable.max);
             let default = std::mem::take(&mut variable.value);
-            variable.put(if declared.default.is_empty() { &default } else { &declared.default });
+            variable.put(if declared.default.is_empty() { default } else { declared.default.clone().into() });
         }
         for (name, declared) in also {
-            if !set.0.contains_key(*name) {
-                let max = declared.map_or(DECLARED_CHARS_MAX, orgs::Variable::chars_max);
-                let mut variable = Variable { value: String::new(), max };
-                variable.put(declared.map_or("", |declared| &declared.default));
-                set.0.insert(Cow::Owned((*name).to_owned()), variable);
+            if told.get(name).is_none() {
+                let variable = told.named(name, declared.map_or(DECLARED_CHARS_MAX, orgs::Variable::chars_max));
+                variable.put(declared.map_or_else(String::new, |declared| declared.default.clone()).into());
             }
         }
-        set
+        told
+    }
+
+    fn get(&self, name: &str) -> Option<&Variable> {
+        self.0.iter().find(|variable| variable.name == name)
+    }
+
+    /// The variable of this name; an empty one if there was none.
+    fn named(&mut self, name: &str, max: usize) -> &mut Variable {
+        let at = self.0.iter().position(|variable| variable.name == name).unwrap_or_else(|| {
+            self.0.push(Variable { name: name.to_owned().into(), value: "".into(), max });
+            self.0.len() - 1
+        });
+        &mut self.0[at]
     }
 
     /// Puts a value, cut on a character's border; an empty one leaves the default.
-    fn put(&mut self, name: &str, value: impl AsRef<str>) {
-        if let Some(variable) = self.0.get_mut(name) {
-            variable.put(value.as_ref());
+    fn put(&mut self, name: &str, value: impl Into<Cow<'static, str>>) {
+        if let Some(variable) = self.0.iter_mut().find(|variable| variable.name == name) {
+            variable.put(value.into());
         }
     }
 
@@ -155,12 +179,12 @@ impl Set {
     fn caller(&mut self, situation: &Situation<'_>) {
         let Some(phone) = situation.phone else { return };
         let gathered = situation.gathered;
-        self.put("customer_phone", phone.as_str());
+        self.put("customer_phone", phone.as_str().to_owned());
         self.put_flag("customer_known", gathered.is_known());
-        self.put("customer_name", gathered.name().unwrap_or_default());
+        self.put("customer_name", gathered.name().unwrap_or_default().to_owned());
         if let Some(contact) = gathered.contact.value() {
             self.put("total_calls", contact.total_calls.to_string());
-            self.put("customer_summary", contact.last_summary.as_deref().unwrap_or_default());
+            self.put("customer_summary", contact.last_summary.clone().unwrap_or_default());
             let zone = situation.branch.map_or(Tz::UTC, |branch| branch.time_zone);
             let last = contact.last_call_at.map(|at| at.with_timezone(&zone).to_rfc3339());
             self.put("last_call_at", last.unwrap_or_default());
@@ -174,20 +198,20 @@ impl Set {
     fn calendar(&mut self, situation: &Situation<'_>) {
         let zone = situation.branch.map_or(Tz::UTC, |branch| branch.time_zone);
         if let Some(slots) = situation.gathered.slots.value() {
-            let next: Vec<_> = slots.iter().filter(|slot| **slot > situation.now).collect();
-            let told = next.iter().take(SLOTS_TOLD_MAX).map(|slot| in_words(slot.with_timezone(&zone)));
-            self.put("available_slots", told.collect::<Vec<_>>().join("; "));
+            let next = &slots[slots.partition_point(|slot| *slot <= situation.now)..];
+            let told = next.iter().take(SLOTS_TOLD_MAX).map(|slot| InWords(slot.with_timezone(&zone)));
+            self.put("available_slots", listed(told));
             self.put("available_slots_count", next.len().to_string());
             self.put_flag("has_availability", !next.is_empty());
-            self.put("first_available_slot", next.first().map_or_else(String::new, |slot| slot.to_rfc3339()));
+            self.put("first_available_slot", next.first().map_or_else(String::new, DateTime::to_rfc3339));
         }
         if let Some(appointments) = situation.gathered.appointments.value() {
             let next: Vec<_> = appointments.iter().filter(|appointment| appointment.start > situation.now).collect();
             let told = next.iter().take(APPOINTMENTS_TOLD_MAX).map(|appointment| {
-                let when = in_words(appointment.start.with_timezone(&zone));
-                if appointment.title.is_empty() { when } else { format!("{} on {when}", appointment.title) }
+                let when = InWords(appointment.start.with_timezone(&zone));
+                if appointment.title.is_empty() { when.to_string() } else { format!("{} on {when}", appointment.title) }
             });
-            self.put("existing_appointments", told.collect::<Vec<_>>().join("; "));
+            self.put("existing_appointments", listed(told));
             self.put("existing_appointments_count", next.len().to_string());
             self.put_flag("has_existing_appointments", !next.is_empty());
         }
@@ -222,8 +246,7 @@ impl Set {
             }
             let end = after.char_indices().nth(PLACEHOLDER_CHARS_MAX).map_or(after.len(), |(end, _)| end);
             let name = after[..end].split_once(close).map(|(name, _)| name);
-            let value =
-                name.and_then(|name| Some((&self.0.get(name.trim())?.value, &after[name.len() + close.len()..])));
+            let value = name.and_then(|name| Some((&self.get(name.trim())?.value, &after[name.len() + close.len()..])));
             match value {
                 Some((value, after)) => {
                     filled.push_str(value);
@@ -240,25 +263,44 @@ impl Set {
 }
 
 impl Variable {
-    fn put(&mut self, value: &str) {
+    fn put(&mut self, value: Cow<'static, str>) {
         // No more characters than bytes: most values need no counting.
-        let end = if value.len() <= self.max {
-            value.len()
-        } else {
-            value.char_indices().nth(self.max).map_or(value.len(), |(end, _)| end)
+        let too_long = (value.len() > self.max).then(|| value.char_indices().nth(self.max)).flatten();
+        let value = match (too_long, value) {
+            (None, value) => value,
+            (Some((end, _)), Cow::Borrowed(value)) => value[..end].into(),
+            (Some((end, _)), Cow::Owned(mut value)) => {
+                value.truncate(end);
+                value.into()
+            }
         };
-        if end > 0 {
-            value[..end].clone_into(&mut self.value);
+        if !value.is_empty() {
+            self.value = value;
         }
     }
 }
 
+/// One after the other.
+fn listed(items: impl Iterator<Item = impl fmt::Display>) -> String {
+    let mut list = String::new();
+    for item in items {
+        let comma = if list.is_empty() { "" } else { "; " };
+        write!(list, "{comma}{item}").ok();
+    }
+    list
+}
+
 /// `Monday, November 23 at 9:30 AM`. By hand: there are a dozen in an answer, and a pattern is read anew each time.
-fn in_words(at: DateTime<Tz>) -> String {
-    let (is_afternoon, hour) = at.hour12();
-    let half = if is_afternoon { "PM" } else { "AM" };
-    let month = MONTHS[at.month0() as usize];
-    format!("{}, {month} {} at {hour}:{:02} {half}", weekday(at.weekday()), at.day(), at.minute())
+struct InWords(DateTime<Tz>);
+
+impl fmt::Display for InWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = &self.0;
+        let (is_afternoon, hour) = at.hour12();
+        let half = if is_afternoon { "PM" } else { "AM" };
+        let (weekday, month) = (weekday(at.weekday()), MONTHS[at.month0() as usize]);
+        write!(f, "{weekday}, {month} {} at {hour}:{:02} {half}", at.day(), at.minute())
+    }
 }
 
 fn weekday(day: Weekday) -> &'static str {
@@ -285,7 +327,7 @@ mod tests {
         let first = zone.with_ymd_and_hms(2026, 1, 1, 0, 5, 0).unwrap();
         for hours in (0..24 * 366).step_by(7) {
             let at = first + Duration::hours(hours);
-            assert_eq!(in_words(at), at.format("%A, %B %-d at %-I:%M %p").to_string());
+            assert_eq!(InWords(at).to_string(), at.format("%A, %B %-d at %-I:%M %p").to_string());
         }
     }
 }
