@@ -55,6 +55,7 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let listener = runtime.listen(NAME, config.listen).await?;
     runtime.health.check("sandbox.vendors", || Ok(()));
     let sandbox = Arc::new(handle::Sandbox::new(runtime.shutdown.clone()));
-    runtime::http::serve(listener, handle::router(&sandbox), runtime.shutdown).await;
+    let router = handle::router(&sandbox);
+    runtime::http::serve(listener, move || router.clone(), runtime.shutdown).await;
     Ok(())
 }

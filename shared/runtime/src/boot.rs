@@ -79,7 +79,7 @@ impl Runtime {
                 }
             };
             tokio::select! {
-                () = http::serve(listener, router, stop) => {}
+                () = http::serve(listener, move || router.clone(), stop) => {}
                 () = upkeep => {}
             }
         }))

@@ -6,14 +6,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
 /// Connections open at a time; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -25,19 +25,26 @@ const DRAIN_MAX: Duration = Duration::from_secs(12);
 /// After a failed accept (no file descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown`, then lets requests in flight finish for at most 12 s.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    serve_with(listener, router, shutdown, HEADERS_MAX).await;
+/// Serves until `shutdown`, then lets requests in flight finish for at most 12 s. Each request goes to what `routes` says then.
+pub async fn serve<R>(listener: TcpListener, routes: R, shutdown: CancellationToken)
+where
+    R: Fn() -> Router + Clone + Send + 'static,
+{
+    serve_with(listener, routes, shutdown, HEADERS_MAX).await;
 }
 
-async fn serve_with(listener: TcpListener, router: Router, shutdown: CancellationToken, headers_max: Duration) {
+async fn serve_with<R>(listener: TcpListener, routes: R, shutdown: CancellationToken, headers_max: Duration)
+where
+    R: Fn() -> Router + Clone + Send + 'static,
+{
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers_max);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &places)).await {
         let Some((stream, place)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
+        let routes = routes.clone();
+        let service = service_fn(move |request| routes().call(request));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -83,7 +90,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(serve_with(listener, Router::new(), shutdown.clone(), Duration::from_millis(100)));
+        let server = tokio::spawn(serve_with(listener, Router::new, shutdown.clone(), Duration::from_millis(100)));
         for begun in ["", "P", "PRI * HT", "POST / HTTP/1.1\r\nhost: x\r\n"] {
             let mut silent = TcpStream::connect(address).await.unwrap();
             silent.write_all(begun.as_bytes()).await.unwrap();

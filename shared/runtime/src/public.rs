@@ -7,14 +7,12 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use axum::{
     Json, Router,
-    extract::Request,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use metrics::counter;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use crate::{Runtime, http};
 
@@ -71,12 +69,7 @@ impl Public {
     async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener, shutdown: CancellationToken) {
         // However it ends, whoever waits for it goes on.
         let _ended = self.ended.clone().drop_guard();
-        let public = Arc::clone(&self);
-        let all = Router::new().fallback(move |request: Request| {
-            let routes = public.routes.load().1.clone();
-            async move { routes.oneshot(request).await }
-        });
-        http::serve(listener, all, shutdown).await;
+        http::serve(listener, move || self.routes.load().1.clone(), shutdown).await;
     }
 }
 
