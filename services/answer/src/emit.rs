@@ -1,6 +1,7 @@
 //! `call.inbound` events, published beside the answer and never before it.
 //!
-//! A bounded number waits for the broker; what does not fit is dropped and counted.
+//! A bounded number waits for the broker, and few are under way at once: the next answers go first. What does not fit is
+//! dropped and counted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +15,8 @@ use tracing::Instrument as _;
 
 /// Events that wait for the broker at once.
 const WAITING_MAX: usize = 1024;
+/// Of them, those that it has been sent. It writes one after the other, so more would only make it busy while callers wait.
+const SENT_MAX: usize = 8;
 /// What shutdown waits for them.
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
@@ -25,12 +28,14 @@ pub(crate) type Place = OwnedSemaphorePermit;
 pub(crate) struct Emitter {
     bus: Bus,
     places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl Emitter {
     pub(crate) fn new(bus: Bus) -> Self {
-        Self { bus, places: Arc::new(Semaphore::new(WAITING_MAX)), tasks: TaskTracker::new() }
+        let (places, turns) = (Semaphore::new(WAITING_MAX), Semaphore::new(SENT_MAX));
+        Self { bus, places: Arc::new(places), turns: Arc::new(turns), tasks: TaskTracker::new() }
     }
 
     /// Room for one more event; without it the event is lost and counted, and need not be made.
@@ -42,10 +47,11 @@ impl Emitter {
         place
     }
 
-    /// Publishes when the broker takes it, within the time that any publish has.
+    /// Publishes when its turn comes and the broker takes it, within the time that any publish has.
     pub(crate) fn emit(&self, place: Place, envelope: Envelope, body: Bytes) {
-        let bus = self.bus.clone();
+        let (bus, turns) = (self.bus.clone(), Arc::clone(&self.turns));
         let publish = async move {
+            let _turn = turns.acquire().await;
             if let Err(error) = bus.publish(&envelope, body).await {
                 tracing::warn!(event.id = envelope.id, %error, "event of an answer is lost");
                 counter!("offhook_answer_events_lost_total", "why" => "broker").increment(1);
