@@ -14,3 +14,7 @@ mod telemetry;
 pub use boot::{EX_USAGE, Runtime, boot, exit_code, main, parse, signalled};
 pub use health::Health;
 pub use telemetry::{Telemetry, metrics};
+
+/// Of every process: what is asked for is small, soon given back, and by another thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
