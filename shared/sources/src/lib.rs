@@ -52,3 +52,6 @@ pub struct Name {
 
 /// The longest id of a call or chat; a longer one is taken for rubbish.
 pub const SUBJECT_BYTES_MAX: usize = 128;
+
+/// The longest call or recording that is believed, in milliseconds: 30 days. What is longer would end the sums it goes into.
+pub const LENGTH_MS_MAX: i64 = 30 * 24 * 60 * 60 * 1000;

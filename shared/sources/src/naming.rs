@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use chrono::DateTime;
 use contract::{EventType, Timestamp};
 
-use crate::{Name, SUBJECT_BYTES_MAX};
+use crate::{LENGTH_MS_MAX, Name, SUBJECT_BYTES_MAX};
 
 /// The longest name of a provider's event that is believed, in bytes.
 pub(crate) const EVENT_BYTES_MAX: usize = 64;
@@ -22,6 +22,12 @@ pub(crate) fn moment_of_ms(ms: f64) -> Option<Timestamp> {
 /// Seconds since the epoch as a moment, if they are one.
 pub(crate) fn moment_of_s(s: f64) -> Option<Timestamp> {
     moment_of_ms(s * 1000.0)
+}
+
+/// Milliseconds as the length of a call or a recording, if it can be one.
+pub(crate) fn length_of_ms(ms: f64) -> Option<i64> {
+    let ms = ms as i64;
+    (0..=LENGTH_MS_MAX).contains(&ms).then_some(ms)
 }
 
 /// A text of RFC 3339 as a moment, if it is one.
@@ -76,12 +82,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_one_of_this_century() {
+    fn a_moment_is_one_of_this_century_and_a_length_no_month() {
         assert_eq!(moment_of_s(1_795_000_000.0), moment_of_ms(1_795_000_000_000.0));
         assert_eq!(moment_of_text("2026-11-20T11:00:00.123+01:00").unwrap().timestamp_millis(), 1_795_168_800_123);
         for none in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e300] {
             assert_eq!((moment_of_s(none), moment_of_ms(none)), (None, None), "{none}");
         }
+        assert_eq!(
+            [0.9, 61_000.0, LENGTH_MS_MAX as f64].map(length_of_ms),
+            [Some(0), Some(61_000), Some(LENGTH_MS_MAX)]
+        );
+        assert_eq!([-1.0, 1e300, f64::INFINITY, LENGTH_MS_MAX as f64 + 1.0].map(length_of_ms), [None; 4]);
         for none in ["", "soon", "2026-11-20", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z"] {
             assert_eq!(moment_of_text(none), None, "{none}");
         }

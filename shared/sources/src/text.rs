@@ -37,6 +37,8 @@ pub fn mend(body: &[u8]) -> Cow<'_, str> {
             Escape::Whole(bytes) => (start + bytes, None),
             Escape::Nul => (start + 6, Some("")),
             Escape::Half => (start + 6, Some("\\ufffd")),
+            // No JSON. Without what follows it might become an escape, and the text JSON that nobody has sent.
+            Escape::Broken => break,
         };
         if let Some(replacement) = replacement {
             mended.push_str(&text[kept..start]);
@@ -59,6 +61,8 @@ enum Escape {
     Nul,
     /// One half of a surrogate pair.
     Half,
+    /// `\u` without its four digits.
+    Broken,
 }
 
 fn escape(text: &str) -> Escape {
@@ -70,6 +74,7 @@ fn escape(text: &str) -> Escape {
         },
         Some(0xDC00..=0xDFFF) => Escape::Half,
         Some(_) => Escape::Whole(6),
+        None if text.starts_with("\\u") => Escape::Broken,
         // A two-character escape, or none: then the JSON is broken, and parsing will say so.
         None => Escape::Whole(1 + text[1..].chars().next().map_or(0, char::len_utf8)),
     }
@@ -101,6 +106,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&mend(json.as_bytes())).unwrap(), text, "{json}");
         }
         assert_eq!(mend(b"\"\xff\""), "\"\u{fffd}\"");
+    }
+
+    #[test]
+    fn broken_json_does_not_become_whole() {
+        for broken in [r#""\u00\u000000""#, r#""\u0000\u00\u000000""#, r#""\ud83d\u12\u000034""#] {
+            let mended = mend(broken.as_bytes());
+            assert!(serde_json::from_str::<String>(&mended).is_err(), "{broken} became {mended}");
+        }
     }
 
     proptest! {

@@ -7,7 +7,12 @@ use contract::{CallFacts, CallStatus, Direction, EventType};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Decoded, mend, money, naming::moment_of_s, person, text::Lenient};
+use crate::{
+    Decoded, mend, money,
+    naming::{length_of_ms, moment_of_s},
+    person,
+    text::Lenient,
+};
 
 /// Failures that only a called side can cause: then it was we who dialled.
 const OF_THE_CALLED: [&str; 2] = ["busy", "no-answer"];
@@ -130,7 +135,7 @@ impl Conversation {
             status: Some(status(self.status.0.as_deref(), result.as_deref())),
             agent_id: self.agent_id.0,
             started_at: metadata.start_time_unix_secs.0.and_then(moment_of_s),
-            duration_ms: metadata.call_duration_secs.0.map(|s| (s * 1000.0) as i64).filter(|ms| *ms >= 0),
+            duration_ms: metadata.call_duration_secs.0.and_then(|s| length_of_ms(s * 1000.0)),
             disconnection_reason: said(metadata.termination_reason),
             transcript: transcript(&turns),
             summary: said(analysis.transcript_summary),

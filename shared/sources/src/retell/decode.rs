@@ -6,7 +6,12 @@ use contract::{CallFacts, CallStatus, Direction, EventType};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Decoded, mend, money, naming::moment_of_ms, person, rank, text::Lenient};
+use crate::{
+    Decoded, mend, money,
+    naming::{length_of_ms, moment_of_ms},
+    person, rank,
+    text::Lenient,
+};
 
 /// Reasons for the end of a call that mean it went on with somebody else.
 const TRANSFERS: [&str; 2] = ["call_transfer", "transfer_bridged"];
@@ -99,7 +104,7 @@ impl Call {
             to_number: self.to_number.0,
             started_at: self.start_timestamp.0.and_then(moment_of_ms),
             ended_at: self.end_timestamp.0.and_then(moment_of_ms),
-            duration_ms: self.duration_ms.0.map(|ms| ms as i64).filter(|ms| *ms >= 0),
+            duration_ms: self.duration_ms.0.and_then(length_of_ms),
             disconnection_reason: reason,
             transcript: self.transcript.0,
             summary: analysis.call_summary.0,

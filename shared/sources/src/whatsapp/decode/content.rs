@@ -6,7 +6,7 @@ use contract::MessageKind;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::text::Lenient;
+use crate::{naming::length_of_ms, text::Lenient};
 
 /// How many wrappers are opened, one after the other and never by recursion: one for vanishing, one for view-once, one for a caption, and one to spare.
 const WRAPPERS_MAX: usize = 4;
@@ -142,7 +142,7 @@ impl Read {
 impl Media {
     fn read(self, kind: MessageKind, heard: Option<String>) -> Read {
         let heard = heard.map(|text| text.strip_prefix(HEARD).map(str::to_owned).unwrap_or(text));
-        let duration_ms = self.seconds.0.map(|s| (s * 1000.0) as i64).filter(|ms| *ms >= 0);
+        let duration_ms = self.seconds.0.and_then(|s| length_of_ms(s * 1000.0));
         let text = self.caption.0.or(heard).or(self.file_name.0);
         Read { media_type: self.mimetype.0, duration_ms, ..Read::new(kind, text, self.context_info) }
     }
