@@ -2,7 +2,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test bench check audit
+.PHONY: help run servers test bench fuzz check audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ bench: ## the benchmarks, each beside a baseline: ARGS="cache", ARGS="memory", A
 	@scripts/install-servers tests
 	cargo build --locked --release -p offhook
 	cargo bench --locked -p offhook-tests --bench bench $(if $(ARGS),-- $(ARGS))
+
+fuzz: ## look for bytes that break a source, by a nightly compiler: ARGS="retell 300", ARGS="all 60 --keep"
+	@scripts/fuzz $(ARGS)
 
 check: ## format, lints, documentation
 	cargo fmt --all --check

@@ -6,7 +6,8 @@
 use crate::repository::{hold, read, root};
 
 /// What a path in backticks begins with.
-const FOLDERS: [&str; 8] = [".ci/", "deploy/", "migrations/", "nats/", "scripts/", "services/", "shared/", "tests/"];
+const FOLDERS: [&str; 9] =
+    [".ci/", "deploy/", "fuzz/", "migrations/", "nats/", "scripts/", "services/", "shared/", "tests/"];
 
 /// The faults of the page; `exists` and `text` look at the repository.
 fn faults(page: &str, exists: impl Fn(&str) -> bool, text: impl Fn(&str) -> Option<String>) -> Vec<String> {
