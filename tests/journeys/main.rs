@@ -9,6 +9,7 @@ mod conformance;
 mod doctor;
 mod elsewhere;
 mod five_times;
+mod hostile;
 mod hubspot;
 mod invalidation;
 mod large_bodies;

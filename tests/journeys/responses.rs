@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
+use contract::Timestamp;
 use serde_json::json;
 use sources::{calcom, elevenlabs, highlevel, retell, webhook, whatsapp};
 use testkit::{World, until};
@@ -12,9 +13,9 @@ use tokio::{
     task::JoinSet,
 };
 
-const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==";
+pub(crate) const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==";
 const OTHER_SECRET: &str = "whsec_GRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQ==";
-const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+pub(crate) const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const OTHER_SEED: &str = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
 
 /// How the table begins; its columns are the causes.
@@ -22,7 +23,7 @@ const HEAD: [&str; 9] =
     ["source", "taken", "unknown org", "bad signature", "stale", "too large", "overloaded", "broker away", "timeout"];
 
 /// The table's rows, each with its path and the largest body that is taken there, in bytes.
-const ROWS: [(&str, &str, usize); 8] = [
+pub(crate) const ROWS: [(&str, &str, usize); 8] = [
     ("Retell", "/v1/ORG/retell/events", ingress::BODY_BYTES_MAX),
     ("ElevenLabs", "/v1/ORG/elevenlabs/events", ingress::SOUND_BYTES_MAX),
     ("ElevenLabs, for many orgs", "/v1/elevenlabs/events", ingress::SOUND_BYTES_MAX),
@@ -70,7 +71,7 @@ enum Fault {
 }
 
 /// A world in which ingress knows the org, and platform keys that are the same.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let world = World::start().await;
     world.write_key("elevenlabs", SECRET);
     world.write_key("highlevel", &highlevel::public_key(SEED).expect("a key"));
@@ -96,24 +97,37 @@ async fn status(url: String, row: usize, fault: Fault) -> u16 {
         "locationId": name("loc_many"), "timestamp": at.to_rfc3339(), "webhookId": "wh_1",
     })
     .to_string();
-    let bytes = body.as_bytes();
-    let headers: Vec<(&str, String)> = match path.split('/').find(|part| SOURCES.contains(part)) {
-        Some("retell") => vec![(retell::SIGNATURE_HEADER, retell::sign(secret, bytes, at))],
-        Some("elevenlabs") => vec![(elevenlabs::SIGNATURE_HEADER, elevenlabs::sign(secret, bytes, at))],
-        Some("whatsapp") => vec![("authorization", whatsapp::sign(secret, at))],
-        Some("calcom") => vec![(calcom::SIGNATURE_HEADER, calcom::sign(secret, bytes))],
-        Some("highlevel") => {
-            vec![(highlevel::SIGNATURE_HEADER, highlevel::sign(seed, bytes).expect("a key"))]
-        }
-        _ => webhook::sign(secret, "msg_1", bytes, at).expect("a secret of the standard").into(),
-    };
+    let headers = shown(path, (secret, seed), "msg_1", body.as_bytes(), at);
     let path = path.replace("ORG", if known { "many" } else { "nobody" });
     let request = reqwest::Client::new().post(format!("{url}{path}"));
     let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
     request.body(body).send().await.expect("ingress answers").status().as_u16()
 }
 
-const SOURCES: [&str; 6] = ["retell", "elevenlabs", "whatsapp", "calcom", "highlevel", "webhook"];
+/// Whose path it is.
+pub(crate) fn source(path: &str) -> &str {
+    let sources = ["retell", "elevenlabs", "whatsapp", "calcom", "highlevel", "webhook"];
+    path.split('/').find(|part| sources.contains(part)).expect("a source's path")
+}
+
+/// What a delivery to this path shows for itself, signed with the secret or the private key. `id` is what Standard Webhooks
+/// calls it.
+pub(crate) fn shown(
+    path: &str,
+    (secret, seed): (&str, &str),
+    id: &str,
+    body: &[u8],
+    at: Timestamp,
+) -> Vec<(&'static str, String)> {
+    match source(path) {
+        "retell" => vec![(retell::SIGNATURE_HEADER, retell::sign(secret, body, at))],
+        "elevenlabs" => vec![(elevenlabs::SIGNATURE_HEADER, elevenlabs::sign(secret, body, at))],
+        "whatsapp" => vec![("authorization", whatsapp::sign(secret, at))],
+        "calcom" => vec![(calcom::SIGNATURE_HEADER, calcom::sign(secret, body))],
+        "highlevel" => vec![(highlevel::SIGNATURE_HEADER, highlevel::sign(seed, body).expect("a key"))],
+        _ => webhook::sign(secret, id, body, at).expect("a secret of the standard").into(),
+    }
+}
 
 /// Sends the beginning of a body to this row, of which `announced` bytes are announced, and keeps the connection.
 async fn begin(url: &str, row: usize, announced: usize, sent: usize) -> TcpStream {
