@@ -1,4 +1,4 @@
-//! Every seed and every input that fuzzing has found, through its source's property. The fuzzers themselves are in `fuzz/`.
+//! Every seed and every input that was kept of what fuzzing found, through its source's property. The fuzzers are in `fuzz/`.
 //!
 //! Refuses to pass because there is nothing to replay, or because a file is too large for a repository.
 
@@ -83,8 +83,8 @@ fn a_broken_property_an_empty_folder_and_a_heavy_file_are_found() {
     let count = files(&folder).len();
     assert!(faults(&folder, |_| ()).is_empty());
     assert_eq!(faults(&folder, |_| panic!("on purpose")).len(), count);
-    let nth_fails: properties::Property = |body| assert!(!body.is_empty(), "on purpose");
-    let empty = faults(&folder, nth_fails);
+    let empty_fails: properties::Property = |body| assert!(!body.is_empty(), "on purpose");
+    let empty = faults(&folder, empty_fails);
     assert!(matches!(empty.as_slice(), [fault] if fault.contains("empty")), "{empty:?}");
     assert!(catch_unwind(|| faults(&fuzz().join("seeds/nobody"), |_| ())).is_err(), "a missing folder");
     let nothing = std::env::temp_dir().join(format!("offhook-corpora-{}", std::process::id()));
