@@ -2,6 +2,8 @@
 //!
 //! Refuses to guess: a call that reaches no channel of the org gets a neutral answer, a withheld one no contact.
 
+use std::collections::BTreeSet;
+
 use contract::PhoneNumber;
 use orgs::{Branch, Channel, ChannelKind, LiveOrg, Variable};
 use sources::retell::Inbound;
@@ -32,7 +34,7 @@ pub(crate) struct Call<'a> {
     pub(crate) branch: Option<&'a Branch>,
     /// Whether it reaches the org at all.
     pub(crate) is_ours: bool,
-    /// What has to be told beside the channel's own variables.
+    /// What has to be told beside the channel's own variables, each name once.
     pub(crate) also: Vec<Named<'a>>,
 }
 
@@ -63,13 +65,14 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Every variable that an agent of the org may expect: ElevenLabs ends a call whose agent misses one. Values are told of the
+/// Every variable that an agent of the org may expect, once each: ElevenLabs ends a call whose agent misses one. Values are told of the
 /// agent's own channel alone; those of others may be wrong here.
 pub(crate) fn agent_expects<'a>(org: &'a LiveOrg, agent: Option<&'a Channel>) -> Vec<Named<'a>> {
     let own = agent.into_iter().flat_map(|channel| &channel.variables);
     let own = own.map(|(name, variable)| (name.as_str(), Some(variable)));
     let any = org.org.channels.iter().flat_map(|channel| channel.variables.keys());
-    own.chain(any.map(|name| (name.as_str(), None))).collect()
+    let mut known = BTreeSet::new();
+    own.chain(any.map(|name| (name.as_str(), None))).filter(|(name, _)| known.insert(*name)).collect()
 }
 
 /// The number, in whatever usual way it is written.

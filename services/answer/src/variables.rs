@@ -77,7 +77,7 @@ pub(crate) struct Situation<'a> {
     pub(crate) business_name: &'a str,
     pub(crate) branch: Option<&'a Branch>,
     pub(crate) channel: Option<&'a Channel>,
-    /// Names that have to be there, whatever the channel says.
+    /// Names that have to be there, once each, whatever the channel says.
     pub(crate) also: &'a [Named<'a>],
     pub(crate) phone: Option<&'a PhoneNumber>,
     pub(crate) now: DateTime<Utc>,
@@ -133,10 +133,13 @@ impl Variables {
             let default = std::mem::take(&mut variable.value);
             variable.put(if declared.default.is_empty() { default } else { declared.default.clone().into() });
         }
+        let own = told.0.len();
         for (name, declared) in also {
-            if told.get(name).is_none() {
-                let variable = told.named(name, declared.map_or(DECLARED_CHARS_MAX, orgs::Variable::chars_max));
+            if told.0[..own].iter().all(|variable| variable.name != *name) {
+                let max = declared.map_or(DECLARED_CHARS_MAX, orgs::Variable::chars_max);
+                let mut variable = Variable::empty(name, max);
                 variable.put(declared.map_or_else(String::new, |declared| declared.default.clone()).into());
+                told.0.push(variable);
             }
         }
         told
@@ -149,7 +152,7 @@ impl Variables {
     /// The variable of this name; an empty one if there was none.
     fn named(&mut self, name: &str, max: usize) -> &mut Variable {
         let at = self.0.iter().position(|variable| variable.name == name).unwrap_or_else(|| {
-            self.0.push(Variable { name: name.to_owned().into(), value: "".into(), max });
+            self.0.push(Variable::empty(name, max));
             self.0.len() - 1
         });
         &mut self.0[at]
@@ -263,6 +266,10 @@ impl Variables {
 }
 
 impl Variable {
+    fn empty(name: &str, max: usize) -> Self {
+        Self { name: name.to_owned().into(), value: "".into(), max }
+    }
+
     fn put(&mut self, value: Cow<'static, str>) {
         // No more characters than bytes: most values need no counting.
         let too_long = (value.len() > self.max).then(|| value.char_indices().nth(self.max)).flatten();
