@@ -40,6 +40,8 @@ async fn a_value_is_loaded_once_found_again_and_gone_after_an_invalidation() {
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Origin));
     let read = one.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Process));
+    let never = || -> std::future::Ready<Loaded<usize>> { panic!("a fresh copy needs no load") };
+    one.get(&thing, never).await.unwrap();
     let read = other.get(&thing, load).await.unwrap();
     assert_eq!((read.value.as_deref(), read.from), (Some(&0), Level::Redis));
     one.bump(thing.tags()).await.unwrap();

@@ -179,9 +179,10 @@ impl Cache {
         Ok(Self(inner))
     }
 
-    /// Reads one thing: from the nearest level that has it, else by `load`, which is called only then, runs at most once for
-    /// all who ask at the same time and goes on when its reader has left. What is past its fresh time is told while it runs
-    /// behind.
+    /// Reads one thing: from the nearest level that has it, else by `load`, which runs at most once for all who ask at the same
+    /// time and goes on when its reader has left. What is past its fresh time is told while it runs behind. `load` is called
+    /// where the process has no fresh copy, and must begin nothing before what it makes is polled: what is read earlier may be
+    /// older than an invalidation.
     ///
     /// # Errors
     /// When it had to be loaded and could not be.

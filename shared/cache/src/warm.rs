@@ -84,7 +84,6 @@ impl Cache {
             return Ok(Warmed { warmth: Warmth::Off, fresh_for: spec.life.fresh });
         }
         let subject = Subject::of::<K>(spec, &key, key.identity(&spec), true);
-        let load = erase(load(), spec.load_max);
         for _ in 0..ROUNDS_MAX {
             let seen = match inner.find(&subject).await {
                 Found::Copy(copy) if self.lasts(&copy, ahead) => return Ok(self.warmed(Warmth::Already, &copy)),
@@ -94,6 +93,7 @@ impl Cache {
             let (arrival, departure) = inner.flights.join(&subject.identity);
             if let Some(departure) = departure {
                 let inner = Arc::clone(inner);
+                let load = erase(load(), spec.load_max);
                 // A task of its own: readers may have joined by the time that whoever warms gives up.
                 let flight = async move { departure.land(inner.fly(&subject, load, seen, false).await) };
                 tokio::spawn(flight.in_current_span());
