@@ -16,7 +16,7 @@ pub(crate) const CALCOM: &str = "calcom";
 /// Which version of a prompt is asked for, unless the org says otherwise.
 const LABEL: &str = "production";
 
-/// Whom can be asked on behalf of an org. Cheap to clone: each reader takes along whom its load would ask.
+/// Whom can be asked on behalf of an org. Cheap to clone: a load takes along whom it asks.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
     pub(crate) highlevel: Named<Arc<highlevel::Account>>,
@@ -24,7 +24,7 @@ pub struct Accounts {
     calcom: Named<Arc<calcom::Account>>,
     pub(crate) memory: Named<Arc<MemoryAccount>>,
     pub(crate) langfuse: Named<Arc<langfuse::Account>>,
-    prompts: Option<Arc<Prompts>>,
+    prompts: Option<Prompts>,
 }
 
 /// What belongs to an account, if the org names it.
@@ -80,8 +80,8 @@ pub struct PromptName {
 impl Accounts {
     /// Of this org, as it is now.
     #[must_use]
-    pub fn of(live: &LiveOrg) -> Self {
-        live.once(Self::new).as_ref().clone()
+    pub fn of(live: &LiveOrg) -> Arc<Self> {
+        live.once(Self::new)
     }
 
     fn new(live: &LiveOrg) -> Self {
@@ -96,7 +96,7 @@ impl Accounts {
             calcom: live.vendor(CALCOM).map(|vendor| reached(account::calcom(org, &vendor))),
             memory: zep.or_else(mem0).map(reached),
             langfuse: langfuse.as_ref().map(|vendor| reached(account::langfuse(org, vendor))),
-            prompts: langfuse.as_ref().and_then(prompts).map(Arc::new),
+            prompts: langfuse.as_ref().and_then(prompts),
         }
     }
 
@@ -130,7 +130,7 @@ impl Accounts {
     /// The prompts, if the org has any.
     #[must_use]
     pub fn prompts(&self) -> Option<&Prompts> {
-        self.prompts.as_deref()
+        self.prompts.as_ref()
     }
 }
 

@@ -115,10 +115,13 @@ impl LiveOrg {
     }
 
     /// What `make` makes of this org, made at the first time and kept until the directory is read anew. For one type: what
-    /// others ask for is made each time.
+    /// others ask for is made each time, and a mistake.
     pub fn once<T: Send + Sync + 'static>(&self, make: impl Fn(&Self) -> T) -> Arc<T> {
         let made = self.made.get_or_init(|| Arc::new(make(self)));
-        Arc::clone(made).downcast().unwrap_or_else(|_| Arc::new(make(self)))
+        Arc::clone(made).downcast().unwrap_or_else(|_| {
+            debug_assert!(false, "another type is kept");
+            Arc::new(make(self))
+        })
     }
 
     /// What requests of this source are verified with.
