@@ -59,6 +59,7 @@ impl Stats {
             }
         }
         report.kinds.values_mut().for_each(Kind::sum_up);
+        report.kinds.retain(|_, kind| kind.reads > 0);
         if self.settings.redis_url.is_some() {
             report.redis = self.redis().await?;
         }
