@@ -1,5 +1,7 @@
 //! Many events of one contact, and several pushers at once: few pushes, the right state, within the budget.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::stage::{DEMO, STRANGER, Stage, call};
@@ -66,6 +68,7 @@ async fn a_hundred_calls_by_one_caller_are_a_hundred_rows_and_a_few_pushes() {
     let stage = Stage::start().await;
     stage.vendors.with_usual_delays().await;
     let crm = stage.world.crm_worker();
+    let begun = Instant::now();
     for nth in 0..100 {
         stage.tell("call_ended", &call(STRANGER, nth, nth.is_multiple_of(10).then_some("One of ten."))).await;
     }
@@ -77,7 +80,9 @@ async fn a_hundred_calls_by_one_caller_are_a_hundred_rows_and_a_few_pushes() {
     let pushes = stage.times("contact.upsert").await;
     let (requests, most) = stage.vendors.busiest(DEMO).await;
     eprintln!("100 calls: {pushes} pushes, {requests} requests, at most {most} in ten seconds");
-    assert!(pushes <= 20, "{pushes} pushes");
+    // What changes within a second is pushed together, however long the calls take here.
+    let pauses = begun.elapsed().as_secs() + 2;
+    assert!(pushes as u64 <= pauses, "{pushes} pushes in {pauses} s");
     assert!(most <= BUDGET, "{most} requests in ten seconds");
     crm.stop().await;
     stage.end(0).await;

@@ -34,7 +34,8 @@ impl Readers {
         let contact = Contact { org: "demo".parse().expect("an org id"), phone: phone(nth).parse().expect("a number") };
         let mut names = Vec::new();
         for cache in &self.caches {
-            let read = cache.get(&contact, || contact.clone().load(world.pool.clone())).await.expect("it can be loaded");
+            let read =
+                cache.get(&contact, || contact.clone().load(world.pool.clone())).await.expect("it can be loaded");
             names.push((read.value.as_ref().and_then(|facts| facts.name.clone()).unwrap_or_default(), read.from));
         }
         names

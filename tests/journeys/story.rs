@@ -1,7 +1,7 @@
 //! The whole story of a caller who rings, talks, hangs up and rings again: with everything, with the cache off, and with nobody to
 //! ask but ourselves.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 use serde_json::json;
 use testkit::{Answer, Delivery, KEY, Process, Question, Sandbox, World, until};
@@ -136,6 +136,7 @@ async fn of_a_hundred_calls_by_one_caller_each_is_counted_whatever_the_cache_kne
         from_caches += i64::from(answer.parts.values().all(|from| from == "process" || from == "redis"));
     }
     assert_eq!(from_caches, CALLS - 1, "all but the first");
+    let begun = Instant::now();
     for nth in 0..CALLS {
         stage.talks(&format!("call_{nth}"), nth).await;
     }
@@ -153,7 +154,9 @@ async fn of_a_hundred_calls_by_one_caller_each_is_counted_whatever_the_cache_kne
     let (tags, contacts) =
         (vendors.times("highlevel contact.tags.add").await, vendors.times("highlevel contact.upsert").await);
     eprintln!("{CALLS} calls: {contacts} pushes of the contact, {tags} of its tags");
-    assert!(contacts <= 50, "{contacts} pushes of the contact, {tags} of its tags");
+    // What changes within a second is pushed together, however long the calls take here.
+    let pauses = begun.elapsed().as_secs() + 2;
+    assert!(contacts as u64 <= pauses, "{contacts} pushes of the contact in {pauses} s, {tags} of its tags");
     for process in [stage.all, stage.other] {
         assert!(process.terminate().await.success());
     }
