@@ -5,6 +5,7 @@
 mod crowds;
 mod hubspot;
 mod losses;
+mod names;
 mod pushes;
 mod refusals;
 mod rows;

@@ -151,6 +151,43 @@ async fn a_name_that_was_heard_holds_until_the_crm_knows_better() {
     clinic.end().await;
 }
 
+/// A contact named by the CRM, with an address that was told, and one whose name was told; as they were kept before.
+const OF_BEFORE: &str = r#"
+ALTER TABLE offhook.contacts DROP COLUMN said;
+ALTER TABLE offhook.contacts ADD COLUMN provenance jsonb NOT NULL DEFAULT '[]';
+INSERT INTO offhook.contacts (org, phone, name, email, provenance) VALUES
+    ('clinic', '+15005550006', 'Noor Haddad', 'noor@example.com',
+        '[[[1, 7, "00000000-0000-0000-0000-000000000001"], ["email"]], [[2, 5, "00000000-0000-0000-0000-000000000002"], ["name"]]]'),
+    ('clinic', '+15005550007', 'Ana', NULL, '[[[0, 9, "00000000-0000-0000-0000-000000000003"], ["name"]]]'),
+    ('clinic', '+15005550008', NULL, NULL, '[]');
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_it_was_kept_apart_still_counts() {
+    let clinic = Clinic::start().await;
+    let (_, _, migration) = postgres::MIGRATIONS.iter().find(|(version, ..)| *version == 12).expect("the migration");
+    clinic.world.sql(OF_BEFORE).await;
+    clinic.world.sql(migration).await;
+    let stamp = |rank: u8, ms: i64, key: u8| json!([rank, ms, format!("00000000-0000-0000-0000-{key:012}")]);
+    let address = json!([stamp(1, 7, 1), "noor@example.com"]);
+    let noor = json!([stamp(2, 5, 2), "Noor Haddad"]);
+    let ana = json!([stamp(0, 9, 3), "Ana"]);
+    let expected = [
+        json!({ "email": { "told": address, "heard": [address] }, "name": { "typed": noor, "known": [noor] } }),
+        json!({ "name": { "told": ana, "heard": [ana] } }),
+        json!({}),
+    ];
+    assert_eq!(clinic.world.rows("SELECT said FROM offhook.contacts ORDER BY phone").await, expected);
+    let heard = json!({ "customer_name": "Norah", "customer_email": "norah@example.com" });
+    let analysis = json!({ "call_summary": "x", "custom_analysis_data": heard });
+    let call = with(call("call_1"), json!({ "call_analysis": analysis }));
+    Delivery::event("call_analyzed", &call).to("clinic").acknowledged(&clinic.url).await;
+    clinic.world.settled(log_worker::NAME).await;
+    let (name, email, _) = clinic.contact().await.unwrap();
+    assert_eq!((name.as_deref(), email.as_deref()), (Some("Noor Haddad"), Some("norah@example.com")));
+    clinic.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_turns_out_to_be_somebody_else_s_changes_both() {
     let clinic = Clinic::start().await;

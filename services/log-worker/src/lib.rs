@@ -11,6 +11,7 @@
 mod config;
 mod handle;
 mod merge;
+mod names;
 mod record;
 mod recorded;
 mod store;

@@ -1,4 +1,4 @@
-//! Merges what several events say of one thing, a call or a contact, in any order, into one row.
+//! Merges what several events say of one thing, a call or an appointment, in any order, into one row.
 //!
 //! Column by column the value with the greatest stamp stays; what an event does not say overwrites nothing. Only stamps
 //! are read back, so a long transcript is not fetched to be kept.
@@ -12,6 +12,13 @@ use uuid::Uuid;
 /// How much a value counts: rank of its event's type, then when it happened (ms), then the event key to break a tie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Stamp(pub(crate) u8, pub(crate) i64, pub(crate) Uuid);
+
+impl Stamp {
+    /// When it happened, whatever its rank: in ms, then the event key.
+    pub(crate) const fn moment(&self) -> (i64, Uuid) {
+        (self.1, self.2)
+    }
+}
 
 /// Which event each column's value came from. Stored as a list of (stamp, columns): most columns come from the same event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

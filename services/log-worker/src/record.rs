@@ -8,18 +8,9 @@ use sources::{Decoded, rank};
 
 use crate::{
     merge::Stamp,
-    store::{
-        appointments::Told,
-        contacts::{Person, Said},
-        messages::Heard,
-    },
+    names::{Person, SHOWN, TOLD, TYPED_IN},
+    store::{appointments::Told, contacts::Said, messages::Heard},
 };
-
-/// How much a name counts that somebody shows beside their messages, one that was told, on a call or with a booking, and one that
-/// stands in the CRM: nobody types in what they did not check.
-const SHOWN: u8 = 0;
-const TOLD: u8 = 1;
-const TYPED_IN: u8 = 2;
 
 /// What one event says.
 pub(crate) struct Record<'a> {

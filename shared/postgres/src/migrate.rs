@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 /// Every migration: version, name, SQL. A file that is missing here is not applied; the house test compares.
-pub const MIGRATIONS: [(i64, &str, &str); 11] = [
+pub const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "orgs", include_str!("../../../migrations/0001_orgs.sql")),
     (2, "log_worker", include_str!("../../../migrations/0002_log_worker.sql")),
     (3, "metrics_worker", include_str!("../../../migrations/0003_metrics_worker.sql")),
@@ -22,6 +22,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "refresh_worker", include_str!("../../../migrations/0009_refresh_worker.sql")),
     (10, "appointments_and_messages", include_str!("../../../migrations/0010_appointments_and_messages.sql")),
     (11, "invalidate_worker_tells", include_str!("../../../migrations/0011_invalidate_worker_tells.sql")),
+    (12, "contact_names_heard", include_str!("../../../migrations/0012_contact_names_heard.sql")),
 ];
 
 /// Brings the database up to date; safe to run from several processes at once (advisory lock).

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::PhoneNumber;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::{PgConnection, Row as _, types::Json};
 
 use crate::{
-    merge::{Merge, Stamp},
+    merge::Stamp,
+    names::{Names, Person},
     record::Record,
 };
 
@@ -22,13 +22,6 @@ pub(crate) struct Said {
     pub(crate) person: Person,
     /// Whether it makes them a contact, even if it names them not.
     pub(crate) met: bool,
-}
-
-/// What a contact is called; the fields are columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Person {
-    pub(crate) name: Option<String>,
-    pub(crate) email: Option<String>,
 }
 
 impl Said {
@@ -50,51 +43,50 @@ pub(crate) async fn write(
     };
     let mut contacts = of_calls;
     contacts.extend(fresh.iter().filter_map(said));
-    let mut merges = lock(tx, &contacts).await?;
+    let before = lock(tx, &contacts).await?;
+    let mut after = before.clone();
     for record in fresh {
-        let merge = said(record).and_then(|key| merges.get_mut(&key));
-        if let (Some(merge), Some(said)) = (merge, &record.contact) {
-            merge.fold(said.stamp, &said.person);
+        let names = said(record).and_then(|key| after.get_mut(&key));
+        if let (Some(names), Some(said)) = (names, &record.contact) {
+            names.fold(said.stamp, &said.person);
         }
     }
-    write_names(tx, &merges).await?;
+    after.retain(|key, names| before.get(key) != Some(names));
+    write_names(tx, &after).await?;
     recount(tx, &contacts).await
 }
 
 /// Makes the rows exist and locks them, in key order.
-async fn lock(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<BTreeMap<ContactKey, Merge>> {
+async fn lock(tx: &mut PgConnection, contacts: &BTreeSet<ContactKey>) -> sqlx::Result<BTreeMap<ContactKey, Names>> {
     let (orgs, phones): (Vec<_>, Vec<_>) = contacts.iter().cloned().unzip();
     let create = sqlx::query(
         "INSERT INTO offhook.contacts (org, phone) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
     );
     create.bind(&orgs).bind(&phones).execute(&mut *tx).await?;
     let lock = sqlx::query(
-        "SELECT org, phone, provenance FROM offhook.contacts
+        "SELECT org, phone, said FROM offhook.contacts
          WHERE (org, phone) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY org, phone FOR UPDATE",
     );
     let rows = lock.bind(orgs).bind(phones).fetch_all(tx).await?;
     let read = |row: sqlx::postgres::PgRow| {
-        let Json(provenance) = row.try_get("provenance")?;
-        Ok(((row.try_get("org")?, row.try_get("phone")?), Merge { provenance, changed: Map::new() }))
+        let Json(names) = row.try_get("said")?;
+        Ok(((row.try_get("org")?, row.try_get("phone")?), names))
     };
     rows.into_iter().map(read).collect()
 }
 
-async fn write_names(tx: &mut PgConnection, merges: &BTreeMap<ContactKey, Merge>) -> sqlx::Result<()> {
-    let changed = merges.iter().filter(|(_, merge)| !merge.changed.is_empty());
-    let row = |((org, phone), merge): (&ContactKey, &Merge)| {
-        let keys = json!({ "org": org, "phone": phone, "provenance": merge.provenance });
-        let mut row = merge.changed.clone();
-        row.extend(keys.as_object().cloned().unwrap_or_default());
-        Value::Object(row)
+async fn write_names(tx: &mut PgConnection, changed: &BTreeMap<ContactKey, Names>) -> sqlx::Result<()> {
+    let row = |((org, phone), names): (&ContactKey, &Names)| {
+        let Person { name, email } = names.person();
+        json!({ "org": org, "phone": phone, "name": name, "email": email, "said": names })
     };
-    let rows: Vec<Value> = changed.map(row).collect();
+    let rows: Vec<Value> = changed.iter().map(row).collect();
     if rows.is_empty() {
         return Ok(());
     }
     let update = sqlx::query(
         "UPDATE offhook.contacts AS c
-         SET name = coalesce(n.name, c.name), email = coalesce(n.email, c.email), provenance = n.provenance, updated_at = now()
+         SET name = coalesce(n.name, c.name), email = coalesce(n.email, c.email), said = n.said, updated_at = now()
          FROM jsonb_populate_recordset(NULL::offhook.contacts, $1) AS n WHERE (c.org, c.phone) = (n.org, n.phone)",
     );
     update.bind(Json(rows)).execute(tx).await.map(|_| ())
