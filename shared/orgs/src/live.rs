@@ -175,19 +175,24 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
-    use crate::{directory::Secrets, model::Org};
+    use crate::{
+        directory::{LiveOrg, Secrets},
+        model::Org,
+    };
 
     /// The secrets of the org `demo` for Retell, or the name of why there are none.
     fn secrets(live: &Live) -> Vec<String> {
         let Some(directory) = live.directory() else { return vec!["nothing loaded".into()] };
         let Some(demo) = directory.org(&"demo".parse().unwrap()) else { return vec!["no such org".into()] };
-        match demo.secrets(Source::RETELL) {
+        let read = |demo: &LiveOrg| match demo.secrets(Source::RETELL) {
             Secrets::NotConfigured => vec!["not configured".into()],
             Secrets::Unreadable => vec!["unreadable".into()],
             Secrets::Readable { secrets, .. } => {
                 secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect()
             }
-        }
+        };
+        assert_eq!(*demo.once(read), read(demo), "made of this org, not of what it was");
+        read(demo)
     }
 
     fn demo(references: &[String]) -> Orgs {
