@@ -208,8 +208,9 @@ mod tests {
         let bin = root.path().join("bin");
         std::fs::create_dir(&bin).expect("bin");
         let fake = bin.join("nats-server");
-        std::fs::write(&fake, "#!/bin/sh\necho nats-server: v2.9.10\n").expect("a fake program");
-        std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        // By a shell: a program that this process writes can't be run while another test's fork still holds it open.
+        let write = r#"printf '#!/bin/sh\necho nats-server: v2.9.10\n' > "$0" && chmod 755 "$0""#;
+        assert!(Command::new("sh").args(["-c", write]).arg(&fake).status().expect("a shell").success());
         // A newer one on PATH is rightly preferred, so only the message for "none" is fixed here.
         match nats_server(root.path()) {
             Ok(other) => assert_ne!(other, fake),
