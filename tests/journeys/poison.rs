@@ -11,14 +11,25 @@ use crate::{call, count, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_poisonous_event_is_a_dead_letter_and_its_neighbours_are_recorded() {
+    let refuses = "ALTER TABLE offhook.calls ADD CONSTRAINT no_poison CHECK (transcript <> 'poison')";
+    all_but_one_are_recorded(refuses, "poison", "no_poison").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_long_for_an_index_is_a_dead_letter_too() {
+    // Letters without an order, as an index is compressed.
+    let mut random = fastrand::Rng::with_seed(7);
+    let long: String = (0..5_000).map(|_| random.alphanumeric()).collect();
+    all_but_one_are_recorded("CREATE INDEX short_texts ON offhook.calls (transcript)", &long, "short_texts").await;
+}
+
+/// Of fifty events in one batch Postgres refuses the one with this transcript.
+async fn all_but_one_are_recorded(refuses: &'static str, poison: &str, reason: &str) {
     let world = World::start().await;
-    sqlx::query("ALTER TABLE offhook.calls ADD CONSTRAINT no_poison CHECK (transcript <> 'poison')")
-        .execute(&world.pool)
-        .await
-        .unwrap();
+    sqlx::query(refuses).execute(&world.pool).await.unwrap();
     let (ingress, url) = world.ingress().await;
     for nth in 0..50 {
-        let transcript = if nth == 23 { "poison" } else { "harmless" };
+        let transcript = if nth == 23 { poison } else { "harmless" };
         Delivery::event("call_ended", &with(call(&format!("call_{nth}")), json!({ "transcript": transcript })))
             .acknowledged(&url)
             .await;
@@ -30,8 +41,8 @@ async fn one_poisonous_event_is_a_dead_letter_and_its_neighbours_are_recorded() 
     assert_eq!(count(&world.pool, "SELECT count(*) FROM offhook.inbox").await, 49, "what was rejected is not claimed");
     let letter = until("the dead letter", async || world.bus.latest_dead(log_worker::NAME).await.unwrap()).await;
     assert_eq!(letter.envelope.subject.as_deref(), Some("call_23"));
-    assert!(letter.reason.contains("no_poison"), "{}", letter.reason);
-    assert!(String::from_utf8_lossy(&letter.body).contains("poison"), "the letter is whole");
+    assert!(letter.reason.contains(reason), "{}", letter.reason);
+    assert!(String::from_utf8_lossy(&letter.body).contains(poison), "the letter is whole");
     ingress.stop().await;
     worker.stop().await;
     world.end_with_dead_letters(1).await;
