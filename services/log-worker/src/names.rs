@@ -89,11 +89,15 @@ impl Sayings {
         stands.map(|(_, value)| value.clone())
     }
 
-    /// Whether the CRM's word was heard before it ever said so, and another one since. What it repeats is no newer for that: it
-    /// tells the whole contact whenever anything of it changes, and each push of ours changes something.
+    /// Whether the CRM's word was heard before it ever said so, and another one told since. What it repeats is no newer for that:
+    /// it tells the whole contact whenever anything of it changes, and each push of ours changes something. What it comes back
+    /// to after another word is its own.
     fn is_overtaken(&self, typed: &Saying, told: &Saying) -> bool {
         let since = first(&self.known, &typed.1).unwrap_or(typed.0).moment();
-        first(&self.heard, &typed.1).is_some_and(|heard| heard.moment() < since) && told.0.moment() > since
+        let is_echo = first(&self.heard, &typed.1).is_some_and(|heard| heard.moment() < since);
+        let came_back = self.known.iter().any(|(stamp, _)| stamp.moment() > since);
+        let is_another = told.0.0 >= TOLD && told.0.moment() > since && !same(&told.1, &typed.1);
+        is_echo && !came_back && is_another
     }
 }
 
@@ -112,9 +116,9 @@ fn first(firsts: &[Saying], value: &str) -> Option<Stamp> {
     firsts.iter().find(|(_, known)| same(known, value)).map(|(stamp, _)| *stamp)
 }
 
-/// CRMs trim and capitalize what they are given.
+/// CRMs capitalize what they are given, and have one blank where there were more.
 fn same(left: &str, right: &str) -> bool {
-    left.trim().to_lowercase() == right.trim().to_lowercase()
+    left.to_lowercase().split_whitespace().eq(right.to_lowercase().split_whitespace())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What contacts are called: whose word counts, and that no order, repetition or batching matters.
 
+use std::collections::BTreeSet;
+
 use proptest::{prelude::*, sample::subsequence};
 use uuid::Uuid;
 
@@ -34,11 +36,20 @@ fn rule(said: &[(Stamp, Person)], column: fn(&Person) -> Option<&String>) -> Opt
     let typed = all().filter(|(stamp, _)| stamp.0 == TYPED_IN).max();
     let told = all().filter(|(stamp, _)| stamp.0 != TYPED_IN).max();
     let (Some(typed), Some(told)) = (typed, told) else { return Some(typed.or(told)?.1) };
-    let same = || all().filter(|(_, value)| value.to_lowercase() == typed.1.to_lowercase());
+    let is_it = |value: &&String| value.to_lowercase() == typed.1.to_lowercase();
+    let same = || all().filter(|(_, value)| is_it(value));
     let (known, heard): (Vec<_>, Vec<_>) = same().map(|(stamp, _)| stamp).partition(|stamp| stamp.0 == TYPED_IN);
     let since = known.iter().map(Stamp::moment).min().expect("the latest at least");
     let echoes = heard.iter().any(|stamp| stamp.moment() < since);
-    Some(if echoes && told.0.moment() > since { told.1 } else { typed.1 })
+    // The first time of each other value of the CRM's.
+    let others =
+        all().filter(|(stamp, value)| stamp.0 == TYPED_IN && !is_it(value)).map(|(_, value)| value.to_lowercase());
+    let came_back = others.collect::<BTreeSet<_>>().iter().any(|other| {
+        let times = all().filter(|(stamp, value)| stamp.0 == TYPED_IN && value.to_lowercase() == *other);
+        times.map(|(stamp, _)| stamp.moment()).min().is_some_and(|first| first > since)
+    });
+    let overtakes = told.0.0 == TOLD && told.0.moment() > since && !is_it(&told.1);
+    Some(if echoes && !came_back && overtakes { told.1 } else { typed.1 })
 }
 
 /// So many events; each says one of so many values, or nothing, in either spelling.
@@ -103,6 +114,21 @@ fn what_the_crm_s_user_typed_in_outranks_whatever_is_heard() {
     let jonathan = [(TOLD, 1, "Jon"), (TYPED_IN, 2, "Jon"), (TYPED_IN, 3, "Jonathan")];
     assert_eq!(called(&jonathan), "Jonathan");
     assert_eq!(called(&[&jonathan[..], &[(TOLD, 4, "John"), (SHOWN, 5, "jj")]].concat()), "Jonathan");
+}
+
+#[test]
+fn what_the_crm_s_user_comes_back_to_is_their_own_word() {
+    let there_and_back =
+        [(TOLD, 1, "Jon"), (TYPED_IN, 2, "Jon"), (TOLD, 3, "Bob"), (TYPED_IN, 4, "Jonathan"), (TYPED_IN, 5, "Jon")];
+    assert_eq!(called(&there_and_back[..3]), "Bob");
+    assert_eq!(called(&there_and_back), "Jon");
+}
+
+#[test]
+fn what_is_shown_beside_messages_overtakes_no_crm_and_no_spelling_does() {
+    assert_eq!(called(&[(SHOWN, 1, "ana"), (TYPED_IN, 2, "Ana"), (SHOWN, 3, "Boss unicorn")]), "Ana");
+    assert_eq!(called(&[(TOLD, 1, "jon  smith"), (TYPED_IN, 2, "Jon Smith"), (TOLD, 3, "JON SMITH")]), "Jon Smith");
+    assert_eq!(called(&[(TOLD, 1, "jon  smith"), (TYPED_IN, 2, "Jon Smith"), (TOLD, 3, "John")]), "John");
 }
 
 #[test]
