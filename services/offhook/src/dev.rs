@@ -5,7 +5,7 @@ mod secrets;
 use std::{
     net::SocketAddr,
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -145,17 +145,18 @@ impl Dev {
         let url = format!("http://{}", runtime.address(ingress::NAME).await);
         let admin_url = format!("http://{}", runtime.address("admin").await);
         let sandbox_url = format!("http://{}", runtime.address(sandbox::NAME).await);
-        write_env(servers, &url, &admin_url, &sandbox_url, &self.secrets)?;
+        let env = write_env(servers, &url, &admin_url, &sandbox_url, &self.secrets)?;
         output.line(format_args!("offhook ready {url}"));
         if !self.no_demo {
             self.story(servers, &url, output).await?;
         }
         output.line(format_args!(
             "\nLook further:\n  admin     {admin_url}/metrics, /readyz\n  vendors   {sandbox_url}/_sandbox/state\n  postgres  psql -x {} -c 'SELECT * FROM offhook.recent_calls LIMIT 1'\n  nats      {}\n  redis     {}\n\
-             \nSend more: . .offhook/env; {itself} simulate ring; {itself} simulate call; {itself} simulate message\nAll well?  {itself} doctor\nStop with Ctrl-C.",
+             \nSend more: . {env}; {itself} simulate ring; {itself} simulate call; {itself} simulate message\nAll well?  {itself} doctor\nStop with Ctrl-C.",
             servers.database_url,
             servers.nats_url,
             servers.redis_url,
+            env = env.display(),
             itself = std::env::args().next().unwrap_or_else(|| "offhook".to_owned()),
         ));
         Ok(())
@@ -231,8 +232,14 @@ async fn free(wanted: SocketAddr, output: Output) -> anyhow::Result<SocketAddr> 
     anyhow::bail!("no free port in the {PORTS_TRIED} after {wanted}")
 }
 
-/// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells.
-fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, demo: &Secrets) -> anyhow::Result<()> {
+/// `.offhook/env` of the first `dev`, `env` beside the state of a second one: to be sourced by shells. Where it is.
+fn write_env(
+    servers: &Servers,
+    url: &str,
+    admin_url: &str,
+    sandbox_url: &str,
+    demo: &Secrets,
+) -> anyhow::Result<PathBuf> {
     let state = servers.state_dir();
     let first = state.file_name().is_some_and(|slot| slot == "dev");
     let path = if first { state.with_file_name("env") } else { state.join("env") };
@@ -245,7 +252,12 @@ fn write_env(servers: &Servers, url: &str, admin_url: &str, sandbox_url: &str, d
         ("REDIS_URL", redis),
         ("OFFHOOK_SANDBOX_URL", sandbox_url),
     ];
-    let text: String =
+    let mut text: String =
         lines.into_iter().chain(demo.iter()).map(|(name, value)| format!("export {name}='{value}'\n")).collect();
-    std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
+    let itself = std::env::current_exe().context("this program has no path")?;
+    let folder = itself.parent().map(Path::display).context("this program is in no folder")?;
+    text.push_str(&format!("export PATH='{folder}':\"$PATH\"\n"));
+    std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))?;
+    let here = std::env::current_dir().unwrap_or_default();
+    Ok(path.strip_prefix(here).map_or_else(|_| path.clone(), Path::to_owned))
 }
