@@ -1,7 +1,7 @@
 //! The commands as people and scripts use them: exit codes, `--json`, set-up from nothing.
 
 use serde_json::Value;
-use testkit::{Process, World, WorldOptions};
+use testkit::{LIMIT, Process, World, WorldOptions};
 
 /// Exit code, standard output, standard error.
 async fn offhook(arguments: &[&str], environment: &[(&str, String)]) -> (i32, String, String) {
@@ -72,4 +72,13 @@ async fn wrong_usage_and_wrong_settings_exit_with_64_and_help_with_0() {
     }
     let (code, _, why) = offhook(&["orgs", "check", "/nowhere/orgs.toml"], &[]).await;
     assert!(code == 1 && why.contains("/nowhere/orgs.toml"), "{why}");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = Process::command(&["cache", "kinds"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = tokio::time::timeout(LIMIT, command.stdout(writer).status()).await.expect("it ends");
+    assert_eq!(ended.expect("it runs").code(), Some(0));
 }

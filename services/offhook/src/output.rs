@@ -1,7 +1,10 @@
 //! What a command prints: text for people, or one JSON object per result with `--json`. Logs and progress go to standard
 //! error.
 
-use std::{fmt::Display, io::IsTerminal as _};
+use std::{
+    fmt::Display,
+    io::{IsTerminal as _, Write as _, stdout},
+};
 
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,20 +19,18 @@ pub(crate) struct Output {
 
 impl Output {
     /// One result.
-    #[expect(clippy::print_stdout, reason = "the one place where commands print")]
     pub(crate) fn result(self, text: impl Display, value: &impl Serialize) {
         if self.json {
-            println!("{}", serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
+            print(serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
         } else {
-            println!("{text}");
+            print(text);
         }
     }
 
     /// A line for people only.
-    #[expect(clippy::print_stdout, reason = "the one place where commands print")]
     pub(crate) fn line(self, text: impl Display) {
         if !self.json {
-            println!("{text}");
+            print(text);
         }
     }
 
@@ -44,12 +45,16 @@ impl Output {
     }
 
     /// Begins at the top of an empty screen, if people look at one.
-    #[expect(clippy::print_stdout, reason = "the one place where commands print")]
     pub(crate) fn clear(self) {
-        if !self.json && std::io::stdout().is_terminal() {
-            print!("\x1b[H\x1b[2J");
+        if !self.json && stdout().is_terminal() {
+            write!(stdout(), "\x1b[H\x1b[2J").ok();
         }
     }
+}
+
+/// A line. Whoever reads may have seen enough (`| head`): that is no reason to leave the work undone.
+fn print(text: impl Display) {
+    writeln!(stdout().lock(), "{text}").ok();
 }
 
 /// A table without lines, columns two blanks apart.
