@@ -1,6 +1,6 @@
 """Makes the signatures that the tests of `shared/sources` hold, with the providers' own libraries. Run by hand, offline.
 
-    pip install elevenlabs==2.78.0 pyjwt==2.15.1 standardwebhooks==1.1.0
+    pip install retell-sdk==6.2.13 elevenlabs==2.78.0 pyjwt==2.15.1 standardwebhooks==1.1.0
     python tests/conformance/vectors.py
 
 Prints one line per vector: where it is used, then its value. Cal.com publishes no library; its line is plain HMAC, as its
@@ -15,11 +15,19 @@ from unittest.mock import patch
 
 import jwt
 from elevenlabs.webhooks_custom import WebhooksClient
+from retell.lib.webhook_auth import symmetric
 from standardwebhooks.webhooks import Webhook
 
 
 def hexmac(key: str, message: str) -> str:
     return hmac.new(key.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def retell(key: str, milliseconds: int, body: str) -> str:
+    header = f"v={milliseconds},d={hexmac(key, body + str(milliseconds))}"
+    assert symmetric["sign"](body, key, milliseconds) == header
+    assert symmetric["verify"](body, key, header, {"timestamp": milliseconds + 60_000})
+    return header
 
 
 def elevenlabs(key: str, seconds: int, body: str) -> str:
@@ -47,6 +55,7 @@ CREATED = '{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-11-20T10:00:00.00
 LEAD = '{"type":"lead.created","data":{"name":"Zoë 😀"}}'
 
 for place, vector in [
+    ("retell/signature.rs, not ASCII", retell("key_ключ", 1795000000456, LEAD)),
     ("elevenlabs/signature.rs", elevenlabs("wsec_test_secret", 1795000005, FAILURE)),
     ("elevenlabs/signature.rs, not ASCII", elevenlabs("wsec_ключ", 1795000005, LEAD)),
     ("whatsapp/credential.rs", whatsapp("whatsapp-demo-secret-of-32-bytes", 1795000000)),

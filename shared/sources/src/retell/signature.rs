@@ -85,6 +85,13 @@ mod tests {
                 INBOUND,
                 "52608cf77dc799d9984c92cde90e191e77a5ef24510bc117cda623bfd7cbe82a",
             ),
+            // The SDK makes and takes the same, see `tests/conformance/vectors.py`.
+            (
+                "key_ключ",
+                1_795_000_000_456,
+                r#"{"type":"lead.created","data":{"name":"Zoë 😀"}}"#.as_bytes(),
+                "adea1c35aeda407ba98c9a1fb506f5d14ca239bbd4a17f39529f6054a13563ae",
+            ),
         ];
         for (key, ms, body, digest) in vectors {
             let header = format!("v={ms},d={digest}");
