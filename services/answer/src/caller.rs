@@ -65,8 +65,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Every variable that an agent of the org may expect, once each: ElevenLabs ends a call whose agent misses one. Values are told of the
-/// agent's own channel alone; those of others may be wrong here.
+/// Every variable that an agent of the org may expect, once each: ElevenLabs ends a call whose agent misses one. Values are told
+/// of the agent's own channel alone; those of others may be wrong here.
 pub(crate) fn agent_expects<'a>(org: &'a LiveOrg, agent: Option<&'a Channel>) -> Vec<Named<'a>> {
     let own = agent.into_iter().flat_map(|channel| &channel.variables);
     let own = own.map(|(name, variable)| (name.as_str(), Some(variable)));

@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 const WAITING_MAX: usize = 1024;
 /// Of them, those that it has been sent. It writes one after the other, so more would only make it busy while callers wait.
 const SENT_MAX: usize = 32;
-/// How long one waits for its turn; the first of them are on their way for as long as any publish while the broker is away.
+/// How long one waits for its turn. While the broker is away, each turn takes as long as a publish may.
 const TURN_MAX: Duration = Duration::from_secs(60);
 /// What shutdown waits for them.
 const FINISH_MAX: Duration = Duration::from_secs(5);

@@ -37,7 +37,6 @@ impl Outcome {
 }
 
 /// The counters of one kind.
-#[derive(Clone)]
 pub(crate) struct Reads {
     results: [Counter; Outcome::ALL.len()],
     warmed: Counter,
