@@ -7,8 +7,9 @@ use std::{
 };
 
 use tokio::{
+    runtime::Builder,
     sync::mpsc::{Receiver, Sender, channel},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
 };
 
 use crate::{figures::Figures, http::Connection};
@@ -114,12 +115,23 @@ async fn ask_when_due(address: SocketAddr, requests: Requests, mut dues: Receive
     run
 }
 
-/// Asks again as soon as the answer is there, over every connection, for so long.
+/// Asks again as soon as the answer is there, over every connection, for so long. From one thread: several would wake each
+/// other all the time, on the processors of whoever answers.
 pub(crate) async fn closed_loop(name: &str, address: SocketAddr, requests: &Requests, lasting: Duration) -> Run {
+    let (mut run, requests) = (Run::new(name), Arc::clone(requests));
+    let asking = spawn_blocking(move || {
+        let executor = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        executor.block_on(ask_again_and_again(address, requests, lasting))
+    });
+    run.and_then(&asking.await.expect("the askers end"));
+    run
+}
+
+async fn ask_again_and_again(address: SocketAddr, requests: Requests, lasting: Duration) -> Run {
     let begun = Instant::now();
     let mut askers = JoinSet::new();
     for first in 0..CONNECTIONS {
-        let requests = Arc::clone(requests);
+        let requests = Arc::clone(&requests);
         askers.spawn(async move {
             let (mut run, mut connection, mut nth) = (Run::new(""), None, first);
             while begun.elapsed() < lasting {
@@ -131,7 +143,7 @@ pub(crate) async fn closed_loop(name: &str, address: SocketAddr, requests: &Requ
             run
         });
     }
-    let mut run = Run::new(name);
+    let mut run = Run::new("");
     while let Some(own) = askers.join_next().await {
         run.beside(&own.expect("an asker"));
     }
