@@ -105,7 +105,7 @@ impl<K: Kept> Kind for Item<K> {
         let key = Key::of(&self.org);
         match K::PIECES {
             [Piece::Part(_)] => key.part(self.number),
-            _ => key.tag(Tag::new("item").part(self.number)),
+            _ => key.tag(&Tag::new("item").part(self.number)),
         }
     }
 }

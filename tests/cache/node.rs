@@ -177,7 +177,7 @@ impl Node {
     }
 
     fn read(&mut self, read: usize, tags: &[String]) {
-        let key = tags.iter().fold(Key::of(&self.org), |key, tag| key.tag(named(tag)));
+        let key = tags.iter().fold(Key::of(&self.org), |key, tag| key.tag(&named(tag)));
         match tags.len() {
             1 => self.read_kind(read, Single(key)),
             _ => self.read_kind(read, Double(key)),

@@ -50,7 +50,7 @@ impl Kind for Thing {
     type Value = usize;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(Tag::new("thing").part(&self.name))
+        Key::of(&self.org).tag(&Tag::new("thing").part(&self.name))
     }
 }
 

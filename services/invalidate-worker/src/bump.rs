@@ -78,7 +78,7 @@ async fn tell(bus: &Bus, due: &Due) -> bool {
         content_type: "application/json".to_owned(),
         fault: None,
     };
-    let body = Bytes::from(json!({ "tag": due.tag.name(), "parts": due.tag.parts() }).to_string());
+    let body = Bytes::from(json!({ "tag": due.tag.name(), "parts": due.tag.parts().collect::<Vec<_>>() }).to_string());
     let published = bus.publish(&envelope, body).await;
     published.inspect_err(|error| tracing::warn!(%error, "an invalidation is not told yet")).is_ok()
 }

@@ -57,7 +57,7 @@ pub(crate) async fn people(pool: &PgPool, known: &[CrmContact]) -> sqlx::Result<
 /// # Errors
 /// The statement's; see `postgres::is_data_fault`.
 pub(crate) async fn note(pool: &PgPool, wanted: &BTreeMap<(OrgId, Tag), i16>) -> sqlx::Result<()> {
-    let parts: Vec<Json<&[String]>> = wanted.keys().map(|(_, tag)| Json(tag.parts())).collect();
+    let parts: Vec<Json<Vec<&str>>> = wanted.keys().map(|(_, tag)| Json(tag.parts().collect())).collect();
     // In key order, as every statement that waits for rows here.
     let note = sqlx::query(
         "INSERT INTO offhook.invalidations AS i (org, tag, parts, bumps_due, due_at)

@@ -124,7 +124,7 @@ mod tests {
         recorded.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
         let recorded: Recorded = serde_json::from_value(recorded).unwrap();
         let tags = calendars(&branches, &recorded).flat_map(|branch| days(branch, &recorded));
-        tags.map(|tag| tag.parts().to_vec()).collect()
+        tags.map(|tag| tag.parts().map(str::to_owned).collect()).collect()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! cached: that is the kinds' business.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +21,7 @@ use tracing::Instrument as _;
 use crate::{
     announce::{Announce, Bump},
     budget::Budgets,
-    clock::Clock,
+    clock::{Clock, Millis},
     entry::{Encoded, Generation},
     flights::{Flights, Landed},
     kind::{Identity, Key, Kind, Names, OrgTag, Spec},
@@ -92,15 +93,25 @@ pub struct NotBumped(Vec<String>);
 
 /// A kind as it is kept here.
 #[derive(Clone)]
-struct Kept {
-    spec: Spec,
-    reads: Arc<Reads>,
+pub(crate) struct Kept {
+    pub(crate) spec: Spec,
+    pub(crate) reads: Arc<Reads>,
 }
 
 impl Kept {
     fn new(spec: Spec) -> Self {
         Self { spec, reads: Arc::new(Reads::of(spec.name)) }
     }
+}
+
+/// A read that found nothing fresh in the process, and what it knows so far.
+struct Far<'a> {
+    kept: Cow<'a, Kept>,
+    key: Key,
+    identity: Identity,
+    started: Instant,
+    /// A copy that is right, but not fresh.
+    local: Option<Copy>,
 }
 
 /// What one read or load is about.
@@ -191,54 +202,10 @@ impl Cache {
         K: Kind,
         F: Future<Output = Loaded<K::Value>> + Send + 'static,
     {
-        let Kept { spec, reads } = self.0.kept::<K>();
-        let uncounted = reads.begin();
-        let read = self.read(spec, kind, load).await;
-        let outcome = match &read {
-            Err(_) => Outcome::Error,
-            Ok((_, Some(outcome))) => *outcome,
-            Ok((copy, None)) if copy.value.is_none() => Outcome::Negative,
-            Ok((copy, None)) if copy.times.fresh_until <= self.0.clock.wall() => Outcome::Stale,
-            Ok((copy, None)) if copy.level == Level::Process => Outcome::FreshL1,
-            Ok(_) => Outcome::FreshL2,
-        };
-        uncounted.end(outcome, read.as_ref().is_ok_and(|(copy, _)| copy.warmed));
-        read.map(|(copy, _)| self.0.read_of(copy))
-    }
-
-    /// The copy, and how it was come by if that tells more than the copy does.
-    async fn read<K, F>(
-        &self,
-        spec: Spec,
-        kind: &K,
-        load: impl FnOnce() -> F,
-    ) -> Result<(Copy, Option<Outcome>), LoadError>
-    where
-        K: Kind,
-        F: Future<Output = Loaded<K::Value>> + Send + 'static,
-    {
-        let inner = &self.0;
-        let started = inner.clock.steady();
-        if inner.off {
-            let loaded = inner.load(&spec, erase(load(), spec.load_max)).await;
-            return loaded.map(|(_, copy)| (copy, Some(Outcome::Miss)));
-        }
-        let key = kind.key();
-        let identity = key.identity(&spec);
-        let local = inner.local.get(&identity, started);
-        let now = inner.clock.wall();
-        if let Some(copy) = local.as_ref().filter(|copy| copy.times.fresh_until > now) {
-            return Ok((copy.clone(), None));
-        }
-        let subject = || Subject::of::<K>(spec, &key, identity.clone(), false);
-        let load = erase(load(), spec.load_max);
-        match local.filter(|copy| copy.times.stale_until > now) {
-            Some(copy) => {
-                inner.refresh_behind(&copy, subject, load);
-                Ok((copy, None))
-            }
-            // Apart: most reads end before, and would move it about for nothing.
-            None => Box::pin(inner.read_through(subject(), started, load)).await,
+        match self.0.near(kind) {
+            Ok(read) => Ok(read),
+            // Apart: most reads end before, and would carry the room for all that follows about with them.
+            Err(far) => Box::pin(self.0.read::<K, F>(far, load)).await,
         }
     }
 
@@ -284,8 +251,69 @@ impl Inner {
         self.kinds.get(K::SPEC.name).map_or_else(|| K::SPEC.living(K::SPEC.life), |kept| kept.spec)
     }
 
-    fn kept<K: Kind>(&self) -> Kept {
-        self.kinds.get(K::SPEC.name).cloned().unwrap_or_else(|| Kept::new(self.spec::<K>()))
+    pub(crate) fn kept<K: Kind>(&self) -> Cow<'_, Kept> {
+        self.kinds.get(K::SPEC.name).map_or_else(|| Cow::Owned(Kept::new(self.spec::<K>())), Cow::Borrowed)
+    }
+
+    /// The process's own copy, if it is fresh; then it is counted as read.
+    fn near<K: Kind>(&self, kind: &K) -> Result<Read<K::Value>, Box<Far<'_>>> {
+        let (kept, started, now) = (self.kept::<K>(), self.clock.steady(), self.clock.wall());
+        let key = kind.key();
+        let bytes = key.bytes(&kept.spec);
+        match self.local.get(&bytes, started).filter(|_| !self.off) {
+            Some(copy) if copy.times.fresh_until > now => {
+                kept.reads.near(&copy);
+                Ok(read_of(copy, now))
+            }
+            local => Err(Box::new(Far { kept, key, identity: Identity::of(&bytes), started, local })),
+        }
+    }
+
+    /// Goes on where nothing fresh was near, and counts how it went.
+    async fn read<K, F>(
+        self: &Arc<Self>,
+        far: Box<Far<'_>>,
+        load: impl FnOnce() -> F,
+    ) -> Result<Read<K::Value>, LoadError>
+    where
+        K: Kind,
+        F: Future<Output = Loaded<K::Value>> + Send + 'static,
+    {
+        let kept = far.kept.clone();
+        let uncounted = kept.reads.begin();
+        let read = self.read_far::<K>(far, erase(load(), kept.spec.load_max)).await;
+        let now = self.clock.wall();
+        let outcome = match &read {
+            Err(_) => Outcome::Error,
+            Ok((_, Some(outcome))) => *outcome,
+            Ok((copy, None)) if copy.value.is_none() => Outcome::Negative,
+            Ok((copy, None)) if copy.times.fresh_until <= now => Outcome::Stale,
+            Ok((copy, None)) if copy.level == Level::Process => Outcome::FreshL1,
+            Ok(_) => Outcome::FreshL2,
+        };
+        uncounted.end(outcome, read.as_ref().is_ok_and(|(copy, _)| copy.warmed));
+        read.map(|(copy, _)| read_of(copy, now))
+    }
+
+    /// The copy, and how it was come by if that tells more than the copy does.
+    async fn read_far<K: Kind>(
+        self: &Arc<Self>,
+        far: Box<Far<'_>>,
+        load: Load,
+    ) -> Result<(Copy, Option<Outcome>), LoadError> {
+        let Far { kept, key, identity, started, local } = *far;
+        if self.off {
+            let loaded = self.load(&kept.spec, load).await;
+            return loaded.map(|(_, copy)| (copy, Some(Outcome::Miss)));
+        }
+        let subject = || Subject::of::<K>(kept.spec, &key, identity.clone(), false);
+        match local.filter(|copy| copy.times.stale_until > self.clock.wall()) {
+            Some(copy) => {
+                self.refresh_behind(&copy, subject, load);
+                Ok((copy, None))
+            }
+            None => self.read_through(subject(), started, load).await,
+        }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -398,17 +426,6 @@ impl Inner {
         self.local.insert(subject.identity.clone(), copy, subject.tags.clone(), subject.spec.life.in_process);
     }
 
-    fn read_of<V: Send + Sync + 'static>(&self, copy: Copy) -> Read<V> {
-        let now = self.clock.wall();
-        debug_assert!(copy.value.as_ref().is_none_or(|value| value.is::<V>()), "two kinds have one name and shape");
-        Read {
-            value: copy.value.and_then(|value| value.downcast().ok()),
-            from: copy.level,
-            age: now.since(copy.times.built),
-            stale: copy.times.fresh_until <= now,
-        }
-    }
-
     /// Forgets what is past its time, and says how much there is.
     async fn tend(&self) {
         if let Some(standby) = &self.standby {
@@ -417,6 +434,16 @@ impl Inner {
         let (bytes, copies) = self.local.size();
         metrics::gauge!("offhook_cache_process_bytes").set(bytes as f64);
         metrics::gauge!("offhook_cache_process_copies").set(copies as f64);
+    }
+}
+
+fn read_of<V: Send + Sync + 'static>(copy: Copy, now: Millis) -> Read<V> {
+    debug_assert!(copy.value.as_ref().is_none_or(|value| value.is::<V>()), "two kinds have one name and shape");
+    Read {
+        value: copy.value.and_then(|value| value.downcast().ok()),
+        from: copy.level,
+        age: now.since(copy.times.built),
+        stale: copy.times.fresh_until <= now,
     }
 }
 

@@ -3,11 +3,12 @@
 //! A kind is a type, and its key is built of tags and further parts, so no tag can name what the key does not hold.
 //! Refuses nothing at run time: what a key lacks, the compiler or the kind's first read finds.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{borrow::Borrow, collections::BTreeSet, fmt, io::Write as _, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use contract::OrgId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use smallvec::SmallVec;
 
 /// The longest that a process serves its own copy of a value that has tags.
 const TAGGED_IN_PROCESS_MAX: Duration = Duration::from_secs(1);
@@ -93,34 +94,37 @@ impl Spec {
 #[derive(Debug, Clone)]
 pub struct Key {
     org: OrgId,
-    made: Vec<Made>,
+    parts: Parts,
+    made: SmallVec<[Made; PIECES_USUAL]>,
 }
 
-/// What a key is made of, in order.
-#[derive(Debug, Clone)]
-enum Made {
-    Tag(Tag),
-    Part(String),
+/// One piece of a key: where its parts end, and the tag's name if it is one.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    tag: Option<&'static str>,
+    end: usize,
 }
 
 impl Key {
     /// The key of the only thing of its kind that this org has; add tags and parts to tell more apart.
     #[must_use]
     pub fn of(org: &OrgId) -> Self {
-        Self { org: org.clone(), made: Vec::with_capacity(PIECES_USUAL) }
+        Self { org: org.clone(), parts: Parts::default(), made: SmallVec::new() }
     }
 
     /// Adds a tag. Its parts become parts of the key.
     #[must_use]
-    pub fn tag(mut self, tag: Tag) -> Self {
-        self.made.push(Made::Tag(tag));
+    pub fn tag(mut self, tag: &Tag) -> Self {
+        self.parts.0.extend_from_slice(&tag.parts.0);
+        self.made.push(Made { tag: Some(tag.name), end: self.parts.0.len() });
         self
     }
 
     /// Adds a part that has no tag.
     #[must_use]
     pub fn part(mut self, part: impl fmt::Display) -> Self {
-        self.made.push(Made::Part(part.to_string()));
+        self.parts.push(part);
+        self.made.push(Made { tag: None, end: self.parts.0.len() });
         self
     }
 
@@ -137,7 +141,7 @@ impl Key {
         let key = spec.pieces.iter().try_fold(Self::of(org), |key, piece| match piece {
             Piece::Tag(name, names) => {
                 let tag = names.iter().try_fold(Tag::new(name), |tag, _| Some(tag.part(parts.next()?)));
-                tag.map(|tag| key.tag(tag))
+                tag.map(|tag| key.tag(&tag))
             }
             Piece::Part(_) => parts.next().map(|part| key.part(part)),
         });
@@ -145,34 +149,33 @@ impl Key {
     }
 
     fn is_made_as(&self, spec: &Spec) -> bool {
-        let made = self.made.iter().map(|made| match made {
-            Made::Tag(tag) => (tag.name, tag.parts.len()),
-            Made::Part(_) => ("", 1),
-        });
-        made.eq(spec.pieces.iter().map(|piece| match piece {
-            Piece::Tag(name, parts) => (*name, parts.len()),
-            Piece::Part(_) => ("", 1),
+        self.pieces().map(|(tag, piece)| (tag, parts(piece).count())).eq(spec.pieces.iter().map(|piece| match piece {
+            Piece::Tag(name, parts) => (Some(*name), parts.len()),
+            Piece::Part(_) => (None, 1),
         }))
     }
 
-    /// What tells this key from every other one of every kind; also the key of the process's own copies.
-    pub(crate) fn identity(&self, spec: &Spec) -> Identity {
-        debug_assert!(self.is_made_as(spec), "{}: the key is not made of the pieces that the kind declares", spec.name);
-        let length = self.parts().map(|part| part.len() + LENGTH_BYTES).sum::<usize>();
-        let mut bytes = Vec::with_capacity(spec.name.len() + OrgId::BYTES_MAX + 4 * LENGTH_BYTES + length);
-        bytes.extend_from_slice(&spec.shape.to_be_bytes());
-        push(&mut bytes, spec.name);
-        push(&mut bytes, self.org.as_str());
-        self.parts().for_each(|part| push(&mut bytes, part));
-        Identity(bytes.into())
+    /// What it is made of, in order: the name if it is a tag, and the parts.
+    fn pieces(&self) -> impl Iterator<Item = (Option<&'static str>, &[u8])> {
+        let mut begin = 0;
+        self.made.iter().map(move |made| (made.tag, &self.parts.0[std::mem::replace(&mut begin, made.end)..made.end]))
     }
 
-    /// Its parts, those of tags included.
-    fn parts(&self) -> impl Iterator<Item = &String> {
-        self.made.iter().flat_map(|made| match made {
-            Made::Tag(tag) => tag.parts.as_slice(),
-            Made::Part(part) => std::slice::from_ref(part),
-        })
+    /// What tells this key from every other one of every kind.
+    pub(crate) fn bytes(&self, spec: &Spec) -> KeyBytes {
+        debug_assert!(self.is_made_as(spec), "{}: the key is not made of the pieces that the kind declares", spec.name);
+        let mut head = Parts::default();
+        head.0.extend_from_slice(&spec.shape.to_be_bytes());
+        head.push(spec.name);
+        head.push(&self.org);
+        let mut bytes = KeyBytes::from_slice(&head.0);
+        bytes.extend_from_slice(&self.parts.0);
+        bytes
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn identity(&self, spec: &Spec) -> Identity {
+        Identity::of(&self.bytes(spec))
     }
 
     /// The names under which the levels outside of this process keep the value and what guards it.
@@ -189,10 +192,7 @@ impl Key {
 
     /// Its tags, as they are invalidated.
     pub fn tags(&self) -> impl Iterator<Item = OrgTag> {
-        self.made.iter().filter_map(|made| match made {
-            Made::Tag(tag) => Some(tag.of(&self.org)),
-            Made::Part(_) => None,
-        })
+        self.pieces().filter_map(|(tag, piece)| Some(OrgTag::new(&self.org, tag?, piece)))
     }
 }
 
@@ -200,20 +200,20 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag {
     name: &'static str,
-    parts: Vec<String>,
+    parts: Parts,
 }
 
 impl Tag {
     /// A tag of this name. Make it in one function that keys and invalidations both call.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, parts: Vec::new() }
+        Self { name, parts: Parts::default() }
     }
 
     /// Adds a part.
     #[must_use]
     pub fn part(mut self, part: impl fmt::Display) -> Self {
-        self.parts.push(part.to_string());
+        self.parts.push(part);
         self
     }
 
@@ -224,17 +224,14 @@ impl Tag {
     }
 
     /// Its parts, in order.
-    #[must_use]
-    pub fn parts(&self) -> &[String] {
-        &self.parts
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        parts(&self.parts.0)
     }
 
     /// The tag within an org.
     #[must_use]
     pub fn of(&self, org: &OrgId) -> OrgTag {
-        let mut bytes = Vec::new();
-        self.parts.iter().for_each(|part| push(&mut bytes, part));
-        OrgTag(format!("{{{org}}}:{}:{}", self.name, short_hash(&bytes)).into())
+        OrgTag::new(org, self.name, &self.parts.0)
     }
 }
 
@@ -244,6 +241,10 @@ impl Tag {
 pub struct OrgTag(Arc<str>);
 
 impl OrgTag {
+    fn new(org: &OrgId, name: &str, parts: &[u8]) -> Self {
+        Self(format!("{{{org}}}:{name}:{}", short_hash(parts)).into())
+    }
+
     /// Where its generation is kept.
     pub(crate) fn generation(&self) -> String {
         // The org stands first, so that everything of an org is in one hash slot.
@@ -277,9 +278,20 @@ impl fmt::Display for OrgTag {
 pub(crate) struct Identity(Arc<[u8]>);
 
 impl Identity {
+    pub(crate) fn of(bytes: &KeyBytes) -> Self {
+        Self(bytes.as_slice().into())
+    }
+
     /// Its length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// A look-up needs no identity of its own.
+impl Borrow<[u8]> for Identity {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -292,13 +304,36 @@ pub(crate) struct Names {
 }
 
 const LENGTH_BYTES: usize = size_of::<u32>();
-/// Most keys have no more.
-const PIECES_USUAL: usize = 2;
+/// Most keys have no more pieces, and are no longer in bytes: they take no memory of their own.
+const PIECES_USUAL: usize = 4;
+const PARTS_BYTES_USUAL: usize = 96;
 
-/// With its length before it, so that no two lists of parts look alike.
-fn push(bytes: &mut Vec<u8>, part: &str) {
-    bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-    bytes.extend_from_slice(part.as_bytes());
+/// See [`Key::bytes`].
+pub(crate) type KeyBytes = SmallVec<[u8; 2 * PARTS_BYTES_USUAL]>;
+
+/// Parts, each with its length before it, so that no two lists of parts look alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Parts(SmallVec<[u8; PARTS_BYTES_USUAL]>);
+
+impl Parts {
+    fn push(&mut self, part: impl fmt::Display) {
+        let begin = self.0.len();
+        self.0.extend_from_slice(&[0; LENGTH_BYTES]);
+        // Writing to memory can't fail.
+        write!(self.0, "{part}").ok();
+        let (length, part) = self.0[begin..].split_at_mut(LENGTH_BYTES);
+        length.copy_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+    }
+}
+
+/// What [`Parts::push`] has put there.
+fn parts(mut bytes: &[u8]) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+        let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        bytes = rest;
+        std::str::from_utf8(part).ok()
+    })
 }
 
 /// 128 bits of SHA-256, in hex.
@@ -328,7 +363,7 @@ mod tests {
 
     fn call(from: &str, to: &str, day: &str) -> Key {
         let phone = |number: &str| Tag::new("phone").part(number);
-        Key::of(&"demo".parse().unwrap()).tag(phone(from)).tag(phone(to)).part(day)
+        Key::of(&"demo".parse().unwrap()).tag(&phone(from)).tag(&phone(to)).part(day)
     }
 
     #[test]

@@ -49,8 +49,9 @@ pub(crate) struct Copy {
     pub(crate) warmed: bool,
 }
 
-struct Held {
-    copy: Copy,
+/// A copy, and what can end it.
+pub(crate) struct Held {
+    pub(crate) copy: Copy,
     tags: Vec<OrgTag>,
     life: Duration,
 }
@@ -85,10 +86,19 @@ impl Local {
     }
 
     /// The copy, if it is still right at `now`.
-    pub(crate) fn get(&self, identity: &Identity, now: Instant) -> Option<Copy> {
-        let held = self.copies.get(identity)?;
-        let right = now.saturating_duration_since(held.copy.as_of) < held.life && !self.is_outdated(&held);
-        right.then(|| Copy { level: Level::Process, ..held.copy.clone() })
+    pub(crate) fn get(&self, key: &[u8], now: Instant) -> Option<Copy> {
+        let held = self.held(key)?;
+        self.is_right(&held, now).then(|| Copy { level: Level::Process, ..held.copy.clone() })
+    }
+
+    /// The copy, right or not.
+    pub(crate) fn held(&self, key: &[u8]) -> Option<Arc<Held>> {
+        self.copies.get(key)
+    }
+
+    /// Whether it is still right at `now`, wherever it is held.
+    pub(crate) fn is_right(&self, held: &Held, now: Instant) -> bool {
+        now.saturating_duration_since(held.copy.as_of) < held.life && !self.is_outdated(held)
     }
 
     /// Keeps a copy for `life` after the moment as of which it was right.

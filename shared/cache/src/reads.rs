@@ -2,6 +2,8 @@
 
 use metrics::{Counter, counter};
 
+use crate::local::Copy;
+
 /// How a read went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
@@ -56,25 +58,30 @@ impl Reads {
         Uncounted(self)
     }
 
-    fn count(&self, outcome: Outcome) {
+    /// A fresh copy of this process was told.
+    pub(crate) fn near(&self, copy: &Copy) {
+        self.count(if copy.value.is_none() { Outcome::Negative } else { Outcome::FreshL1 }, copy.warmed);
+    }
+
+    fn count(&self, outcome: Outcome, warmed: bool) {
         self.results[outcome as usize].increment(1);
+        if warmed {
+            self.warmed.increment(1);
+        }
     }
 }
 
 impl Uncounted<'_> {
     /// The read ended; `warmed` if it found what was loaded ahead of it.
     pub(crate) fn end(self, outcome: Outcome, warmed: bool) {
-        self.0.count(outcome);
-        if warmed {
-            self.0.warmed.increment(1);
-        }
+        self.0.count(outcome, warmed);
         std::mem::forget(self);
     }
 }
 
 impl Drop for Uncounted<'_> {
     fn drop(&mut self) {
-        self.0.count(Outcome::Left);
+        self.0.count(Outcome::Left, false);
     }
 }
 

@@ -55,7 +55,7 @@ impl Kind for AppointmentsOf {
 
     fn key(&self) -> Key {
         // They are asked for by what the contact is at the vendor, its id or its address, and there may be none yet.
-        let key = Key::of(&self.org).tag(tags::appointments(&self.phone)).tag(tags::contact(&self.phone));
+        let key = Key::of(&self.org).tag(&tags::appointments(&self.phone)).tag(&tags::contact(&self.phone));
         key.part(self.agenda.zone.name()).part(self.agenda.vendor)
     }
 }

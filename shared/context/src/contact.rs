@@ -37,7 +37,7 @@ impl Kind for Contact {
     type Value = ContactFacts;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::contact(&self.phone))
+        Key::of(&self.org).tag(&tags::contact(&self.phone))
     }
 }
 

@@ -31,6 +31,6 @@ impl Kind for CrmContactOf {
     type Value = CrmContact;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::contact(&self.phone))
+        Key::of(&self.org).tag(&tags::contact(&self.phone))
     }
 }

@@ -25,6 +25,6 @@ impl Kind for MemoryOf {
     type Value = Memory;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::memory(&self.phone))
+        Key::of(&self.org).tag(&tags::memory(&self.phone))
     }
 }

@@ -27,6 +27,6 @@ impl Kind for PromptOf {
     type Value = Prompt;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::prompt(&self.prompt.name)).part(&self.prompt.label)
+        Key::of(&self.org).tag(&tags::prompt(&self.prompt.name)).part(&self.prompt.label)
     }
 }

@@ -14,7 +14,7 @@ use crate::{kinds, tags};
 pub const DAYS: u64 = 7;
 
 /// Whose next free slots are asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Slots {
     pub(crate) calendar: Arc<Calendar>,
     pub(crate) zone: Tz,
@@ -76,6 +76,6 @@ impl Kind for DayOf {
     type Value = Vec<DateTime<FixedOffset>>;
 
     fn key(&self) -> Key {
-        Key::of(&self.org).tag(tags::slots(&self.calendar, self.day)).part(self.zone.name())
+        Key::of(&self.org).tag(&tags::slots(&self.calendar, self.day)).part(self.zone.name())
     }
 }

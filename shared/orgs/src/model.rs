@@ -55,7 +55,7 @@ pub struct Branch {
 }
 
 /// A calendar at one of the org's vendors, written `VENDOR:ID`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Calendar {
     /// Who keeps it: `highlevel` or `calcom`. The org names this vendor.
     pub vendor: String,
