@@ -1,5 +1,6 @@
 //! The cache against real servers: what it promises, under everything that may go wrong.
 
+mod at_hand;
 mod budget;
 mod counters;
 mod crowd;

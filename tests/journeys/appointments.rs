@@ -152,7 +152,7 @@ impl Reader {
         let slots = Slots::of(live.branch("main").expect("the branch"), Utc::now()).expect("a calendar");
         let deadline = Instant::now() + Duration::from_secs(5);
         let week = self.library.slots(&Accounts::of(live), &org, &slots, deadline).await.expect("an account");
-        week.expect("slots").slots.into_iter().map(|slot| slot.to_utc()).collect()
+        week.expect("slots").slots.iter().map(|slot| slot.to_utc()).collect()
     }
 
     async fn tells(&self, what: &str, free: DateTime<Utc>, taken: Option<DateTime<Utc>>) {

@@ -3,13 +3,19 @@
 //! What comes too late is not lost: its load goes on in the cache, and the next answer finds it. Refuses to wait past the
 //! deadline, and to hide what is missing.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use cache::{Level, LoadError, Read};
 use chrono::{DateTime, FixedOffset};
 use context::{Accounts, Agenda, Appointment, ContactFacts, CrmContact, Library, Memory, Prompt, Slots, Week};
 use contract::{OrgId, PhoneNumber};
-use tokio::time::{Instant, timeout_at};
+use futures_util::poll;
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 
 /// The part of the time to the deadline that our own tables have before the CRM is asked too: a third.
 const CONTACT_SHARE: u32 = 3;
@@ -20,7 +26,7 @@ pub(crate) struct Gathered {
     pub(crate) contact: Part<ContactFacts>,
     pub(crate) crm: Part<CrmContact>,
     pub(crate) memory: Part<Memory>,
-    pub(crate) slots: Part<Vec<DateTime<FixedOffset>>>,
+    pub(crate) slots: Part<[DateTime<FixedOffset>]>,
     pub(crate) appointments: Part<Vec<Appointment>>,
     pub(crate) prompt_known: Part<Prompt>,
     pub(crate) prompt_unknown: Part<Prompt>,
@@ -28,14 +34,14 @@ pub(crate) struct Gathered {
 
 /// One part of an answer.
 #[derive(Debug)]
-pub(crate) struct Part<T> {
+pub(crate) struct Part<T: ?Sized> {
     state: State<T>,
     /// From the question to this part.
     took: Duration,
 }
 
 #[derive(Debug)]
-enum State<T> {
+enum State<T: ?Sized> {
     /// There was nobody to ask, or no reason to.
     Unasked,
     /// There is none, and that is known.
@@ -91,20 +97,20 @@ impl Question<'_> {
         let mut contact = pin!(self.part(async { Some(library.contact(self.org, self.phone?).await) }));
         let crm = self.part(async { library.crm_contact(self.accounts, self.org, self.phone?).await });
         let patience = self.begun + self.deadline.saturating_duration_since(self.begun) / CONTACT_SHARE;
-        match timeout_at(patience, &mut contact).await {
+        match by(patience, contact.as_mut()).await {
             Ok(contact) if contact.value().is_some_and(|contact| contact.name.is_some()) => (contact, Part::default()),
             Ok(contact) => (contact, crm.await),
             Err(_) => tokio::join!(contact, crm),
         }
     }
 
-    async fn slots(&self, library: &Library) -> Part<Vec<DateTime<FixedOffset>>> {
+    async fn slots(&self, library: &Library) -> Part<[DateTime<FixedOffset>]> {
         let asked = async { library.slots(self.accounts, self.org, self.slots.as_ref()?, self.deadline).await };
         let state = match asked.await {
             None => State::Unasked,
-            Some(Ok(Week { slots, from, lacks: None })) => State::Here(Arc::new(slots), from),
+            Some(Ok(Week { slots, from, lacks: None })) => State::Here(slots, from),
             Some(Ok(Week { slots, lacks: Some(why), .. })) if slots.is_empty() => State::Missing(why),
-            Some(Ok(Week { slots, lacks: Some(why), .. })) => State::Partly(Arc::new(slots), why),
+            Some(Ok(Week { slots, lacks: Some(why), .. })) => State::Partly(slots, why),
             Some(Err(error)) => State::Missing(error.to_string()),
         };
         Part { state, took: self.begun.elapsed() }
@@ -112,7 +118,7 @@ impl Question<'_> {
 
     /// One part, until the deadline. `None`: there is nobody to ask.
     async fn part<T>(&self, asked: impl Future<Output = Option<Result<Read<T>, LoadError>>>) -> Part<T> {
-        let state = match timeout_at(self.deadline, asked).await {
+        let state = match by(self.deadline, pin!(asked)).await {
             Ok(None) => State::Unasked,
             Ok(Some(Ok(Read { value: Some(value), from, .. }))) => State::Here(value, from),
             Ok(Some(Ok(Read { value: None, from, .. }))) => State::Absent(from),
@@ -123,13 +129,21 @@ impl Question<'_> {
     }
 }
 
-impl<T> Default for Part<T> {
+/// What it comes to, if by then. Most parts are here at once, and need no timer.
+async fn by<F: Future>(deadline: Instant, mut asked: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+    match poll!(asked.as_mut()) {
+        Poll::Ready(answered) => Ok(answered),
+        Poll::Pending => timeout_at(deadline, asked).await,
+    }
+}
+
+impl<T: ?Sized> Default for Part<T> {
     fn default() -> Self {
         Self { state: State::Unasked, took: Duration::ZERO }
     }
 }
 
-impl<T> Part<T> {
+impl<T: ?Sized> Part<T> {
     /// The value, if it is here.
     pub(crate) fn value(&self) -> Option<&T> {
         match &self.state {

@@ -12,6 +12,7 @@
 //! broker, or a reason to make a reader wait.
 
 mod announce;
+mod at_hand;
 mod budget;
 mod cache;
 mod clock;
@@ -32,6 +33,7 @@ mod standby;
 mod warm;
 
 pub use announce::{Announce, Bump};
+pub use at_hand::AtHand;
 pub use budget::{Account, Priority, Rate};
 pub use cache::{Cache, NotBumped, Parts};
 pub use clock::Clock;

@@ -17,6 +17,7 @@ mod prompt;
 mod slots;
 pub mod tags;
 mod wanted;
+mod weeks;
 
 pub use accounts::{Accounts, MemoryAccount, OutOfReach, PromptName, Prompts};
 pub use appointments::{Agenda, Appointment};

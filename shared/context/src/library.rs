@@ -35,6 +35,7 @@ use crate::{
     memory::MemoryOf,
     prompt::PromptOf,
     slots::{DayOf, Slots},
+    weeks::{Weeks, in_order},
 };
 
 /// How long the request for the days that are missing waits for the look-up of the others.
@@ -54,7 +55,7 @@ type Day = Result<Read<Vec<DateTime<FixedOffset>>>, LoadError>;
 #[derive(Debug)]
 pub struct Week {
     /// When they begin, in order.
-    pub slots: Vec<DateTime<FixedOffset>>,
+    pub slots: Arc<[DateTime<FixedOffset>]>,
     /// The farthest that any of its days came from.
     pub from: Level,
     /// Why days are missing, if any is.
@@ -89,13 +90,14 @@ pub struct Library {
     pub(crate) cache: Cache,
     pool: PgPool,
     pub(crate) vendors: Vendors,
+    weeks: Arc<Weeks>,
 }
 
 impl Library {
     /// Over this cache and these origins.
     #[must_use]
     pub fn new(cache: Cache, pool: PgPool, vendors: Vendors) -> Self {
-        Self { cache, pool, vendors }
+        Self { cache, pool, vendors, weeks: Arc::default() }
     }
 
     /// Who is calling, by our own tables.
@@ -146,9 +148,14 @@ impl Library {
         slots: &Slots,
         deadline: Instant,
     ) -> Option<Result<Week, LoadError>> {
+        // Before a look into the cache: an account out of reach is told, whatever is kept.
+        usable!(accounts.calendar(&slots.calendar.vendor));
+        if let Some(slots) = self.weeks.at_hand(&self.cache, org, slots) {
+            return Some(Ok(Week { slots, from: Level::Process, lacks: None }));
+        }
         let days = usable!(self.days_asked(accounts, org, slots, Purpose::Call));
         let days = days.map(|(day, load)| async move { timeout_at(deadline, self.cache.get(&day, load)).await });
-        Some(Ok(Week::of(join_all(days).await)))
+        Some(Ok(Week::of(Box::pin(join_all(days)).await)))
     }
 }
 
@@ -266,18 +273,17 @@ impl Library {
 impl Week {
     /// Of what became of each day.
     fn of(days: Vec<Result<Day, Elapsed>>) -> Self {
-        let mut week = Self { slots: Vec::new(), from: Level::Process, lacks: None };
+        let (mut found, mut from, mut lacks) = (Vec::new(), Level::Process, None);
         for day in days {
             match day {
                 Ok(Ok(read)) => {
-                    week.from = week.from.max(read.from);
-                    week.slots.extend(read.value.iter().flat_map(|day| day.iter().copied()));
+                    from = from.max(read.from);
+                    found.extend(read.value);
                 }
-                Ok(Err(error)) => week.lacks = Some(error.to_string()),
-                Err(Elapsed { .. }) => week.lacks = Some("not in time".to_owned()),
+                Ok(Err(error)) => lacks = Some(error.to_string()),
+                Err(Elapsed { .. }) => lacks = Some("not in time".to_owned()),
             }
         }
-        week.slots.sort_unstable();
-        week
+        Self { slots: in_order(found.iter().flat_map(|day| day.iter().copied())), from, lacks }
     }
 }
