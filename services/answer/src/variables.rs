@@ -3,10 +3,7 @@
 //! Clock words are made here, at the moment of the answer, and never come out of a cache. Refuses to leave a name out: what is
 //! not known has its default.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-};
+use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
 use chrono_tz::Tz;
@@ -54,6 +51,8 @@ const FILLED_BYTES_MAX: usize = 128 * 1024;
 /// Slots and appointments that are read out.
 const SLOTS_TOLD_MAX: usize = 12;
 const APPOINTMENTS_TOLD_MAX: usize = 5;
+/// A list of slots fits, in bytes.
+const LIST_BYTES_USUAL: usize = 512;
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -172,7 +171,11 @@ impl Variables {
     fn clock(&mut self, branch: &Branch, now: DateTime<Utc>) {
         let local = now.with_timezone(&branch.time_zone);
         self.put("current_date", local.date_naive().to_string());
-        self.put("current_time", format!("{:02}:{:02}", local.hour(), local.minute()));
+        let mut time = String::with_capacity("00:00".len());
+        push_number(&mut time, local.hour(), 2);
+        time.push(':');
+        push_number(&mut time, local.minute(), 2);
+        self.put("current_time", time);
         self.put("current_weekday", weekday(local.weekday()));
         self.put("time_zone", branch.time_zone.name());
         self.put_flag("is_open", branch.is_open(now));
@@ -202,19 +205,22 @@ impl Variables {
         let zone = situation.branch.map_or(Tz::UTC, |branch| branch.time_zone);
         if let Some(slots) = situation.gathered.slots.value() {
             let next = &slots[slots.partition_point(|slot| *slot <= situation.now)..];
-            let told = next.iter().take(SLOTS_TOLD_MAX).map(|slot| InWords(slot.with_timezone(&zone)));
-            self.put("available_slots", listed(told));
+            let told = next.iter().take(SLOTS_TOLD_MAX);
+            self.put("available_slots", listed(told, |list, slot| in_words(list, &slot.with_timezone(&zone))));
             self.put("available_slots_count", next.len().to_string());
             self.put_flag("has_availability", !next.is_empty());
             self.put("first_available_slot", next.first().map_or_else(String::new, DateTime::to_rfc3339));
         }
         if let Some(appointments) = situation.gathered.appointments.value() {
             let next: Vec<_> = appointments.iter().filter(|appointment| appointment.start > situation.now).collect();
-            let told = next.iter().take(APPOINTMENTS_TOLD_MAX).map(|appointment| {
-                let when = InWords(appointment.start.with_timezone(&zone));
-                if appointment.title.is_empty() { when.to_string() } else { format!("{} on {when}", appointment.title) }
+            let told = listed(next.iter().take(APPOINTMENTS_TOLD_MAX), |list, appointment| {
+                if !appointment.title.is_empty() {
+                    list.push_str(&appointment.title);
+                    list.push_str(" on ");
+                }
+                in_words(list, &appointment.start.with_timezone(&zone));
             });
-            self.put("existing_appointments", listed(told));
+            self.put("existing_appointments", told);
             self.put("existing_appointments_count", next.len().to_string());
             self.put_flag("has_existing_appointments", !next.is_empty());
         }
@@ -287,27 +293,40 @@ impl Variable {
     }
 }
 
-/// One after the other.
-fn listed(items: impl Iterator<Item = impl fmt::Display>) -> String {
-    let mut list = String::new();
+/// One after the other, each as `tell` adds it.
+fn listed<T>(items: impl Iterator<Item = T>, tell: impl Fn(&mut String, T)) -> String {
+    let mut list = String::with_capacity(LIST_BYTES_USUAL);
     for item in items {
-        let comma = if list.is_empty() { "" } else { "; " };
-        write!(list, "{comma}{item}").ok();
+        if !list.is_empty() {
+            list.push_str("; ");
+        }
+        tell(&mut list, item);
     }
     list
 }
 
-/// `Monday, November 23 at 9:30 AM`. By hand: there are a dozen in an answer, and a pattern is read anew each time.
-struct InWords(DateTime<Tz>);
+/// Adds `Monday, November 23 at 9:30 AM`. By hand: there are a dozen in an answer, and a pattern is read anew each time.
+fn in_words(text: &mut String, at: &DateTime<Tz>) {
+    let (is_afternoon, hour) = at.hour12();
+    text.push_str(weekday(at.weekday()));
+    text.push_str(", ");
+    text.push_str(MONTHS[at.month0() as usize]);
+    text.push(' ');
+    push_number(text, at.day(), 1);
+    text.push_str(" at ");
+    push_number(text, hour, 1);
+    text.push(':');
+    push_number(text, at.minute(), 2);
+    text.push_str(if is_afternoon { " PM" } else { " AM" });
+}
 
-impl fmt::Display for InWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = &self.0;
-        let (is_afternoon, hour) = at.hour12();
-        let half = if is_afternoon { "PM" } else { "AM" };
-        let (weekday, month) = (weekday(at.weekday()), MONTHS[at.month0() as usize]);
-        write!(f, "{weekday}, {month} {} at {hour}:{:02} {half}", at.day(), at.minute())
+/// Of two digits at most, and at least so many.
+fn push_number(text: &mut String, number: u32, digits: u32) {
+    let digit = |digit: u32| char::from_digit(digit, 10).unwrap_or_default();
+    if number >= 10 || digits > 1 {
+        text.push(digit(number / 10));
     }
+    text.push(digit(number % 10));
 }
 
 fn weekday(day: Weekday) -> &'static str {
@@ -334,7 +353,9 @@ mod tests {
         let first = zone.with_ymd_and_hms(2026, 1, 1, 0, 5, 0).unwrap();
         for hours in (0..24 * 366).step_by(7) {
             let at = first + Duration::hours(hours);
-            assert_eq!(InWords(at).to_string(), at.format("%A, %B %-d at %-I:%M %p").to_string());
+            let mut words = String::new();
+            in_words(&mut words, &at);
+            assert_eq!(words, at.format("%A, %B %-d at %-I:%M %p").to_string());
         }
     }
 }

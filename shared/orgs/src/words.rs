@@ -9,6 +9,8 @@ use crate::{
     model::Branch,
 };
 
+/// The words for most weeks fit, in bytes.
+const BYTES_USUAL: usize = 128;
 /// The week as it is spoken.
 const WEEK: [(Day, &str); 7] = [
     (Day::Mon, "Mon"),
@@ -35,16 +37,22 @@ impl Branch {
     #[must_use]
     pub fn hours_in_words(&self, now: DateTime<Utc>) -> String {
         let on = |day: &Day| self.hours.get(day).map(Vec::as_slice).unwrap_or_default();
-        let mut spoken = Vec::new();
+        let mut text = String::with_capacity(BYTES_USUAL);
         for days in WEEK.chunk_by(|(one, _), (next, _)| on(one) == on(next)) {
             let ((day, first), (_, last)) = (days[0], days[days.len() - 1]);
-            let span = if days.len() == 1 { first.to_owned() } else { format!("{first}-{last}") };
-            spoken.push(format!("{span} {}", in_words(on(&day))));
+            text.push_str(if text.is_empty() { "" } else { "; " });
+            text.push_str(first);
+            if days.len() > 1 {
+                text.push('-');
+                text.push_str(last);
+            }
+            text.push(' ');
+            push_openings(&mut text, on(&day));
         }
-        let mut text = spoken.join("; ");
         let today = now.with_timezone(&self.time_zone).date_naive();
         if let Some(openings) = self.exceptions.get(&today) {
-            write!(text, "; today {}", in_words(openings)).ok();
+            text.push_str("; today ");
+            push_openings(&mut text, openings);
         }
         text
     }
@@ -64,25 +72,30 @@ impl Branch {
     }
 }
 
-fn in_words(openings: &[Opening]) -> String {
+fn push_openings(text: &mut String, openings: &[Opening]) {
     if openings.is_empty() {
-        return "closed".to_owned();
+        text.push_str("closed");
     }
-    let spoken =
-        openings.iter().map(|opening| format!("{}-{}", clock(opening.from_minute()), clock(opening.to_minute())));
-    spoken.collect::<Vec<_>>().join(" and ")
+    for (nth, opening) in openings.iter().enumerate() {
+        text.push_str(if nth > 0 { " and " } else { "" });
+        push_clock(text, opening.from_minute());
+        text.push('-');
+        push_clock(text, opening.to_minute());
+    }
 }
 
 /// `9:00 AM`; the end of the day is `midnight`.
-fn clock(minute: u16) -> String {
+fn push_clock(text: &mut String, minute: u16) {
     let (hour, minute) = (minute / 60, minute % 60);
+    // Writing to a text can't fail.
     match hour {
-        24 => "midnight".to_owned(),
-        0 => format!("12:{minute:02} AM"),
-        1..=11 => format!("{hour}:{minute:02} AM"),
-        12 => format!("12:{minute:02} PM"),
-        _ => format!("{}:{minute:02} PM", hour - 12),
+        24 => write!(text, "midnight"),
+        0 => write!(text, "12:{minute:02} AM"),
+        1..=11 => write!(text, "{hour}:{minute:02} AM"),
+        12 => write!(text, "12:{minute:02} PM"),
+        _ => write!(text, "{}:{minute:02} PM", hour - 12),
     }
+    .ok();
 }
 
 #[cfg(test)]
