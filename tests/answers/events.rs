@@ -100,3 +100,22 @@ async fn the_call_that_follows_finds_its_answer_and_an_answer_alone_is_no_call()
     worker.stop().await;
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_a_moment_are_told_together_and_each_once() {
+    const MANY: usize = 40;
+    let stage = Stage::start().await;
+    stage.ring(JANE).await;
+    told(&stage, 1).await;
+    stage.world.nats.freeze().expect("nats-server can be frozen");
+    for _ in 0..MANY {
+        stage.ring(JANE).await;
+    }
+    stage.world.nats.thaw().expect("nats-server can be thawed");
+    let told = told(&stage, 1 + MANY).await;
+    let ids: std::collections::BTreeSet<_> = told.iter().map(|(_, body)| body["offhook_id"].to_string()).collect();
+    assert_eq!((told.len(), ids.len()), (1 + MANY, 1 + MANY));
+    let (headers, _) = stage.world.raw_event(SUBJECT).await;
+    assert!(headers.iter().any(|(name, _)| name == "Nats-Batch-Id"), "the last came in a batch: {headers:?}");
+    stage.end().await;
+}

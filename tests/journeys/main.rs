@@ -31,6 +31,7 @@ mod rings;
 mod simulator;
 mod sources;
 mod story;
+mod together;
 mod tools;
 mod traces;
 

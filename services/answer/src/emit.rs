@@ -1,27 +1,28 @@
 //! `call.inbound` events, published beside the answer and never before it.
 //!
-//! A bounded number waits for the broker, and few are under way at once: the next answers go first. What does not fit is
-//! dropped and counted.
+//! A bounded number waits for the broker. Those of a moment go together, and the next ones after a pause: whoever answers a
+//! caller goes first. What does not fit is dropped and counted.
 
 use std::{sync::Arc, time::Duration};
 
-use bus::Bus;
+use bus::{Bus, Prepared, PublishError, TOGETHER_MAX};
 use bytes::Bytes;
 use contract::Envelope;
 use metrics::counter;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Instant, sleep, timeout},
 };
-use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
-/// Events that wait for the broker at once.
+/// Events that wait for the broker at once, those under way included.
 const WAITING_MAX: usize = 1024;
-/// Of them, those that it has been sent. It writes one after the other, so more would only make it busy while callers wait.
-const SENT_MAX: usize = 32;
-/// How long one waits for its turn. While the broker is away, each turn takes as long as a publish may.
-const TURN_MAX: Duration = Duration::from_secs(60);
+/// Between two publishes. Those that come meanwhile go together, which the broker has the less work with the more they are.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long one waits for a broker that is away.
+const BROKER_MAX: Duration = Duration::from_secs(60);
 /// What shutdown waits for them.
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
@@ -31,16 +32,23 @@ pub(crate) type Place = OwnedSemaphorePermit;
 /// Publishes in the background. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Emitter {
-    bus: Bus,
     places: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
-    tasks: TaskTracker,
+    events: Sender<Waiting>,
+}
+
+/// An event that is not stored yet.
+struct Waiting {
+    event: Prepared,
+    since: Instant,
+    _place: Place,
 }
 
 impl Emitter {
+    /// Begins to publish to this broker.
     pub(crate) fn new(bus: Bus) -> Self {
-        let (places, turns) = (Semaphore::new(WAITING_MAX), Semaphore::new(SENT_MAX));
-        Self { bus, places: Arc::new(places), turns: Arc::new(turns), tasks: TaskTracker::new() }
+        let (events, waiting) = channel(WAITING_MAX);
+        tokio::spawn(publish(bus, waiting));
+        Self { places: Arc::new(Semaphore::new(WAITING_MAX)), events }
     }
 
     /// Room for one more event; without it the event is lost and counted, and need not be made.
@@ -52,31 +60,51 @@ impl Emitter {
         place
     }
 
-    /// Publishes when its turn comes, within the time that any publish has from then on.
-    pub(crate) fn emit(&self, place: Place, envelope: Envelope, body: Bytes) {
-        let (bus, turns) = (self.bus.clone(), Arc::clone(&self.turns));
-        let publish = async move {
-            let published = match timeout(TURN_MAX, turns.acquire()).await {
-                Ok(_turn) => bus.publish(&envelope, body).await.map(drop).map_err(|error| error.to_string()),
-                Err(_) => Err(format!("not sent within {} s", TURN_MAX.as_secs())),
-            };
-            if let Err(error) = published {
-                tracing::warn!(event.id = envelope.id, %error, "event of an answer is lost");
-                counter!("offhook_answer_events_lost_total", "why" => "broker").increment(1);
-            }
-            drop(place);
-        };
-        self.tasks.spawn(publish.in_current_span());
+    /// Publishes when its turn comes.
+    pub(crate) fn emit(&self, place: Place, envelope: &Envelope, body: Bytes) {
+        let sent = Prepared::new(envelope, body).and_then(|event| {
+            let waiting = Waiting { event, since: Instant::now(), _place: place };
+            // There is room: whoever has a place has one here.
+            self.events.try_send(waiting).map_err(|error| PublishError::Unavailable(error.to_string()))
+        });
+        if let Err(error) = sent {
+            lost(&error);
+        }
     }
 
     /// Waits for what is under way.
     pub(crate) async fn finish(&self) {
-        self.tasks.close();
-        if timeout(FINISH_MAX, self.tasks.wait()).await.is_err() {
-            counter!("offhook_answer_events_lost_total", "why" => "shutdown").increment(self.tasks.len() as u64);
-            tracing::warn!(limit_s = FINISH_MAX.as_secs(), "events of answers were cut off by shutdown");
+        if timeout(FINISH_MAX, self.places.acquire_many(WAITING_MAX as u32)).await.is_err() {
+            let left = WAITING_MAX.saturating_sub(self.places.available_permits());
+            counter!("offhook_answer_events_lost_total", "why" => "shutdown").increment(left as u64);
+            tracing::warn!(limit_s = FINISH_MAX.as_secs(), left, "events of answers were cut off by shutdown");
         }
     }
+}
+
+/// Publishes what waits, as long as the process runs.
+async fn publish(bus: Bus, mut events: Receiver<Waiting>) {
+    let mut taken = Vec::with_capacity(TOGETHER_MAX);
+    while !taken.is_empty() || events.recv_many(&mut taken, TOGETHER_MAX).await > 0 {
+        bus.ready(BROKER_MAX).await.ok();
+        let together: Vec<&Prepared> = taken.iter().map(|waiting: &Waiting| &waiting.event).collect();
+        let outcomes = bus.publish_together(&together).await;
+        let mut outcomes = outcomes.into_iter();
+        taken.retain(|waiting| match outcomes.next() {
+            Some(Err(PublishError::Unavailable(_))) if waiting.since.elapsed() < BROKER_MAX => true,
+            Some(Err(error)) => {
+                lost(&error);
+                false
+            }
+            Some(Ok(())) | None => false,
+        });
+        sleep(PAUSE).await;
+    }
+}
+
+fn lost(error: &PublishError) {
+    tracing::warn!(%error, "event of an answer is lost");
+    counter!("offhook_answer_events_lost_total", "why" => "broker").increment(1);
 }
 
 #[cfg(test)]
@@ -93,29 +121,22 @@ mod tests {
         assert!(emitter.place().is_some(), "what waits no longer makes room");
     }
 
-    #[tokio::test]
-    async fn few_events_are_on_their_way_at_once_and_the_others_wait() {
+    #[tokio::test(start_paused = true)]
+    async fn an_event_waits_a_minute_for_the_broker_and_is_given_up() {
         let bus = Bus::connect("nats://127.0.0.1:1", "test").await.expect("an address of a broker");
-        let emitter = Emitter::new(bus);
-        for nth in 0..=SENT_MAX {
-            let place = emitter.place().expect("there is room");
-            emitter.emit(place, envelope(nth), Bytes::new());
-        }
-        let taken = async {
-            while emitter.turns.available_permits() > 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(Duration::from_secs(20), taken).await.expect("each that is on its way has taken a turn");
-        assert_eq!(emitter.tasks.len(), SENT_MAX + 1, "one more waits");
+        let (emitter, begun) = (Emitter::new(bus), Instant::now());
+        emitter.emit(emitter.place().expect("there is room"), &envelope(), Bytes::new());
+        let all = emitter.places.acquire_many(WAITING_MAX as u32).await;
+        assert!(all.is_ok() && begun.elapsed() >= BROKER_MAX, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < 2 * BROKER_MAX, "{:?}", begun.elapsed());
     }
 
-    fn envelope(nth: usize) -> Envelope {
+    fn envelope() -> Envelope {
         Envelope {
             org: "demo".parse().expect("an org"),
             source: contract::Source::ANSWER,
             channel: String::new(),
-            id: format!("call_inbound:{nth}"),
+            id: "call_inbound:1".to_owned(),
             kind: contract::EventType::CallInbound,
             subject: None,
             time: chrono::Utc::now(),

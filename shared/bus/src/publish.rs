@@ -51,14 +51,17 @@ impl Bus {
     /// [`PublishError::Unavailable`] without a PubAck in time; [`PublishError::Refused`] when it can never be stored.
     pub async fn publish(&self, envelope: &Envelope, body: Bytes) -> Result<Published, PublishError> {
         let headers = headers(envelope)?;
-        // What follows from an acknowledged event is always let in, else a full stream could never be worked off.
-        if let State::Full(reason) = self.state()
-            && !envelope.source.follows()
-        {
-            return Err(PublishError::Unavailable(reason));
-        }
+        self.admits(envelope.source.follows())?;
         let (headers, body) = self.slim(headers, body).await?;
         self.publish_raw(envelope.broker_subject(), headers, body).await
+    }
+
+    /// What follows from an acknowledged event is always let in, else a full stream could never be worked off.
+    pub(crate) fn admits(&self, follows: bool) -> Result<(), PublishError> {
+        match self.state() {
+            State::Full(reason) if !follows => Err(PublishError::Unavailable(reason)),
+            _ => Ok(()),
+        }
     }
 
     /// The message, with a reference instead of a body that is too large for it.
@@ -95,7 +98,8 @@ impl Bus {
         }
     }
 
-    async fn attempt(&self, subject: String, headers: HeaderMap, body: Bytes) -> Result<Published, PublishError> {
+    /// Whether anything may be sent now.
+    pub(crate) fn reachable(&self) -> Result<(), PublishError> {
         if let State::Refused(reason) = self.state() {
             return Err(PublishError::Unavailable(reason));
         }
@@ -106,6 +110,11 @@ impl Bus {
         if self.client.connection_state() != Connection::Connected {
             return Err(PublishError::Unavailable("not connected".to_owned()));
         }
+        Ok(())
+    }
+
+    async fn attempt(&self, subject: String, headers: HeaderMap, body: Bytes) -> Result<Published, PublishError> {
+        self.reachable()?;
         let sent = self.jetstream.publish_with_headers(subject, headers, body).await;
         let acknowledged = match sent {
             Ok(ack) => ack.await,
@@ -121,7 +130,7 @@ impl Bus {
     }
 }
 
-fn headers(envelope: &Envelope) -> Result<HeaderMap, PublishError> {
+pub(crate) fn headers(envelope: &Envelope) -> Result<HeaderMap, PublishError> {
     let mut headers = HeaderMap::new();
     let mut bytes = 0;
     for (name, value) in envelope.headers() {

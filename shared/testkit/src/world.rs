@@ -331,11 +331,23 @@ impl World {
     /// # Panics
     /// When the broker does not.
     pub async fn resize_events(&self, max_bytes: i64) {
+        self.alter_events(|config| config.max_bytes = max_bytes).await;
+    }
+
+    /// Has the event stream take no batches, as one that was made by an earlier version.
+    ///
+    /// # Panics
+    /// When the broker does not.
+    pub async fn refuse_batches(&self) {
+        self.alter_events(|config| config.allow_atomic_publish = false).await;
+    }
+
+    async fn alter_events(&self, alter: impl FnOnce(&mut async_nats::jetstream::stream::Config)) {
         let client = async_nats::connect(self.nats.url()).await.expect("the broker answers");
         let jetstream = async_nats::jetstream::new(client);
-        let config = jetstream.get_stream(bus::EVENTS).await.expect("the stream").cached_info().config.clone();
-        let config = async_nats::jetstream::stream::Config { max_bytes, ..config };
-        jetstream.update_stream(config).await.expect("the stream can be resized");
+        let mut config = jetstream.get_stream(bus::EVENTS).await.expect("the stream").cached_info().config.clone();
+        alter(&mut config);
+        jetstream.update_stream(config).await.expect("the stream can be altered");
     }
 
     /// The newest message under a subject of the event stream, as whoever knows nothing of us would get it.
