@@ -58,12 +58,29 @@ async fn they_end_with_the_first_whose_second_is_over() {
     let (world, clock) = (servers().await, Clock::default());
     let [cache] = caches_by(&world, &clock).await;
     fill(&cache).await;
-    clock.advance(Duration::from_millis(600));
+    clock.advance(Duration::from_millis(100));
     let at_hand = cache.at_hand(things()).expect("each is there");
     assert!(cache.tells(&at_hand));
-    clock.advance(Duration::from_millis(400));
+    clock.advance(Duration::from_millis(900));
     assert!(!cache.tells(&at_hand));
     assert!(cache.at_hand(things()).is_none());
+    world.abandon();
+}
+
+#[tokio::test]
+async fn they_end_with_the_first_that_is_no_longer_fresh() {
+    let (world, clock) = (servers().await, Clock::default());
+    let [one, other] = caches_by(&world, &clock).await;
+    fill(&one).await;
+    // The absent one is remembered for 30 s, the others are fresh for 60.
+    clock.advance(Duration::from_millis(29_100));
+    fill(&other).await;
+    let at_hand = other.at_hand(things()).expect("each is there");
+    assert!(other.tells(&at_hand));
+    // Less than the second for which a copy is kept.
+    clock.advance(Duration::from_millis(910));
+    assert!(!other.tells(&at_hand));
+    assert!(other.at_hand(things()).is_none());
     world.abandon();
 }
 
