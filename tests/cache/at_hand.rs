@@ -39,6 +39,8 @@ async fn each_invalidation_that_is_heard_of_ends_them() {
     let (world, clock) = (servers().await, Clock::default());
     let [one, other] = caches_by(&world, &clock).await;
     for bumped in things() {
+        // Copies of this round.
+        clock.advance(Duration::from_secs(1));
         fill(&one).await;
         let at_hand = one.at_hand(things()).expect("each is there");
         bump(&other, &[], &Thing::new("z").tags()).await;
@@ -57,8 +59,9 @@ async fn each_invalidation_that_is_heard_of_ends_them() {
 async fn they_end_with_the_first_whose_second_is_over() {
     let (world, clock) = (servers().await, Clock::default());
     let [cache] = caches_by(&world, &clock).await;
-    fill(&cache).await;
+    value(&cache, &Thing::new("b"), &Origin::of(2)).await;
     clock.advance(Duration::from_millis(100));
+    fill(&cache).await;
     let at_hand = cache.at_hand(things()).expect("each is there");
     assert!(cache.tells(&at_hand));
     clock.advance(Duration::from_millis(900));

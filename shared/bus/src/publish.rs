@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// All attempts to publish one event together; well inside the 10 s that providers wait.
-const PUBLISH_MAX: Duration = Duration::from_secs(4);
+pub(crate) const PUBLISH_MAX: Duration = Duration::from_secs(4);
 const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 

@@ -4,23 +4,31 @@
 //! An atomic batch (NATS ADR-50) is stored whole or not at all. What can't go together goes one by one, under the same
 //! `Nats-Msg-Id`s, so nothing is stored twice. Refuses to report success on anything but a PubAck.
 
+use std::sync::Once;
+
 use async_nats::{
     HeaderMap,
     header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE},
 };
 use bytes::Bytes;
 use contract::Envelope;
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
-use crate::{Bus, PublishError, large::INLINE_BYTES_MAX, publish::headers};
+use crate::{
+    Bus, PublishError,
+    large::INLINE_BYTES_MAX,
+    publish::{PUBLISH_MAX, headers},
+    topology::CURE,
+};
 
-/// Events of one batch. The server takes 1,000.
-pub const TOGETHER_MAX: usize = 512;
+/// Events of one batch. The server takes 1,000; one that syncs each by itself all the same has to be done before the attempt
+/// is given up.
+pub const TOGETHER_MAX: usize = 256;
 /// A batch costs the server about as much as so many events alone.
 const TOGETHER_MIN: usize = 16;
-/// Published at once of those that go one by one.
-const ALONE_MAX: usize = 32;
-
+/// Whether it was said that batches are not taken.
+static ALONE: Once = Once::new();
 /// An event as it goes to the broker.
 pub struct Prepared {
     subject: String,
@@ -47,13 +55,19 @@ impl Bus {
     /// Publishes up to [`TOGETHER_MAX`] events, and says of each, in their order, how it went; see [`Bus::publish`].
     pub async fn publish_together(&self, events: &[&Prepared]) -> Vec<Result<(), PublishError>> {
         debug_assert!(events.len() <= TOGETHER_MAX, "{} events are too many", events.len());
-        let whole = match events.len() {
-            TOGETHER_MIN.. => self.publish_batch(events).await,
-            _ => Err(PublishError::Unavailable("too few for a batch".to_owned())),
-        };
-        let Err(error) = whole else { return vec![Ok(()); events.len()] };
-        tracing::debug!(%error, events = events.len(), "published one by one");
-        stream::iter(0..events.len()).map(|nth| self.publish_alone(events[nth])).buffered(ALONE_MAX).collect().await
+        if events.len() >= TOGETHER_MIN {
+            let error = match timeout(PUBLISH_MAX, self.publish_batch(events)).await {
+                Ok(Ok(())) => return vec![Ok(()); events.len()],
+                Ok(Err(error)) => error,
+                Err(_) => PublishError::Unavailable(format!("no answer within {} s", PUBLISH_MAX.as_secs())),
+            };
+            if self.reachable().is_err() {
+                return vec![Err(error); events.len()];
+            }
+            // As long as the stream does not take batches, each would say so.
+            ALONE.call_once(|| tracing::warn!(%error, "events go one by one where they could go together; {CURE}"));
+        }
+        join_all(events.iter().map(|event| self.publish_alone(event))).await
     }
 
     async fn publish_alone(&self, event: &Prepared) -> Result<(), PublishError> {

@@ -33,7 +33,8 @@ impl Cache {
         told
     }
 
-    fn would_tell<K>(&self, at_hand: &AtHand<K>) -> bool {
+    /// The same, counted as no read.
+    pub fn would_tell<K>(&self, at_hand: &AtHand<K>) -> bool {
         let (now, wall) = (self.0.clock.steady(), self.0.clock.wall());
         at_hand.copies.iter().all(|held| held.copy.times.fresh_until > wall && self.0.local.is_right(held, now))
     }

@@ -35,10 +35,11 @@ impl Weeks {
         let slots = in_order(days.values().flatten().flatten().copied());
         let mut weeks = self.0.write();
         if weeks.len() >= WEEKS_MAX {
-            // The cache may still hold their days: making them anew is cheap.
-            weeks.clear();
+            weeks.retain(|_, made| cache.would_tell(&made.days));
         }
-        weeks.insert(name, Made { slots: Arc::clone(&slots), days });
+        if weeks.len() < WEEKS_MAX {
+            weeks.insert(name, Made { slots: Arc::clone(&slots), days });
+        }
         Some(slots)
     }
 }
@@ -47,4 +48,63 @@ pub(crate) fn in_order(slots: impl Iterator<Item = DateTime<FixedOffset>>) -> Ar
     let mut slots: Vec<_> = slots.collect();
     slots.sort_unstable();
     slots.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use cache::{Bump, Kind as _, Loaded, Mode, Parts, Settings};
+    use chrono::{NaiveTime, TimeDelta, Utc};
+    use orgs::Calendar;
+
+    use super::*;
+
+    fn cache() -> Cache {
+        let settings =
+            Settings { redis_url: None, mode: Mode::On, memory_mib: 8, operation_ms: 1_000, lives: Vec::new() };
+        Cache::start(&settings, Parts { kinds: crate::KINDS.to_vec(), ..Parts::default() }).expect("no address")
+    }
+
+    fn asked(calendar: usize) -> Slots {
+        let calendar = Calendar { vendor: "calcom".to_owned(), id: calendar.to_string() };
+        Slots::new(calendar, chrono_tz::UTC, Utc::now())
+    }
+
+    /// Reads the day, whose only slot is at noon.
+    async fn read(cache: &Cache, day: &DayOf) {
+        let noon = day.day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12);
+        cache.get(day, || async move { Loaded::Found(vec![noon.fixed_offset()]) }).await.expect("it is loaded");
+    }
+
+    #[tokio::test]
+    async fn a_week_is_there_when_each_of_its_days_is_and_ends_with_any() {
+        let (cache, weeks, org) = (cache(), Weeks::default(), "demo".parse().expect("an org"));
+        let (asked, other) = (asked(1), "other".parse().expect("an org"));
+        for day in asked.days(&org).iter().rev() {
+            assert!(weeks.at_hand(&cache, &org, &asked).is_none());
+            read(&cache, day).await;
+        }
+        let week = weeks.at_hand(&cache, &org, &asked).expect("all days are there");
+        assert!(week.len() == 7 && week.is_sorted(), "{week:?}");
+        assert!(Arc::ptr_eq(&week, &weeks.at_hand(&cache, &org, &asked).expect("it is kept")));
+        assert!(weeks.at_hand(&cache, &other, &asked).is_none());
+        let tomorrow = Slots { from: asked.from + TimeDelta::days(1), ..asked.clone() };
+        assert!(weeks.at_hand(&cache, &org, &tomorrow).is_none());
+        assert_eq!(weeks.at_hand(&cache, &org, &asked.clone().within(2)).map(|days| days.len()), Some(2));
+        let third = &asked.days(&org)[2];
+        cache.hear(&Bump { tags: third.key().tags().collect() });
+        assert!(weeks.at_hand(&cache, &org, &asked).is_none());
+        read(&cache, third).await;
+        assert!(weeks.at_hand(&cache, &org, &asked).is_some());
+    }
+
+    #[tokio::test]
+    async fn no_more_weeks_are_kept_than_there_is_room_for() {
+        let (cache, weeks, org) = (cache(), Weeks::default(), "demo".parse().expect("an org"));
+        for calendar in 0..WEEKS_MAX + 2 {
+            let asked = asked(calendar).within(1);
+            read(&cache, &asked.days(&org)[0]).await;
+            assert!(weeks.at_hand(&cache, &org, &asked).is_some());
+        }
+        assert!(weeks.0.read().len() <= WEEKS_MAX);
+    }
 }
