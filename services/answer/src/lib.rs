@@ -5,7 +5,8 @@
 //! - *Owns* nothing; keeps a snapshot of the orgs on disk, if it is told where.
 //! - *Emits* one `call.inbound` per answer of an org that is known, beside it and never before it.
 //! - *Calls* Redis, Postgres, the broker and the org's vendors, none of which it waits for past the deadline.
-//! - *Limits*: 300 ms an answer unless its channel says otherwise, 64 KiB a question, 1024 events that wait for the broker.
+//! - *Limits*: 300 ms an answer unless its channel says otherwise, 64 KiB a question, 1024 events that wait for the broker,
+//!   a minute each.
 //! - *Refuses* with 401 and 404 only. What can't be found out in time is named in the answer's `degraded`.
 
 mod answer;
