@@ -115,7 +115,7 @@ async fn answers_of_a_moment_are_told_together_and_each_once() {
     let told = told(&stage, 1 + MANY).await;
     let ids: std::collections::BTreeSet<_> = told.iter().map(|(_, body)| body["offhook_id"].to_string()).collect();
     assert_eq!((told.len(), ids.len()), (1 + MANY, 1 + MANY));
-    let (headers, _) = stage.world.raw_event(SUBJECT).await;
-    assert!(headers.iter().any(|(name, _)| name == "Nats-Batch-Id"), "the last came in a batch: {headers:?}");
+    // The first of them may have gone before the others came.
+    assert!(stage.world.stored_in_batches(SUBJECT).await >= MANY / 2);
     stage.end().await;
 }

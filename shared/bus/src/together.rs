@@ -4,11 +4,12 @@
 //! An atomic batch (NATS ADR-50) is stored whole or not at all. What can't go together goes one by one, under the same
 //! `Nats-Msg-Id`s, so nothing is stored twice. Refuses to report success on anything but a PubAck.
 
-use std::sync::Once;
+use std::{error::Error as _, sync::Once};
 
 use async_nats::{
     HeaderMap,
     header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE},
+    jetstream::{self, context::PublishError as PublishFailure},
 };
 use bytes::Bytes;
 use contract::Envelope;
@@ -19,7 +20,7 @@ use crate::{
     Bus, PublishError,
     large::INLINE_BYTES_MAX,
     publish::{PUBLISH_MAX, headers},
-    topology::CURE,
+    topology::{CURE, EVENTS},
 };
 
 /// Events of one batch. The server takes 1,000; one that syncs each by itself all the same has to be done before the attempt
@@ -64,8 +65,7 @@ impl Bus {
             if self.reachable().is_err() {
                 return vec![Err(error); events.len()];
             }
-            // As long as the stream does not take batches, each would say so.
-            ALONE.call_once(|| tracing::warn!(%error, "events go one by one where they could go together; {CURE}"));
+            tracing::debug!(%error, events = events.len(), "published one by one");
         }
         join_all(events.iter().map(|event| self.publish_alone(event))).await
     }
@@ -95,11 +95,20 @@ impl Bus {
         let (subject, mut headers, body) = with_place(last);
         headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
         let sent = self.jetstream.publish_with_headers(subject, headers, body).await;
-        let ack = sent.map_err(|error| unavailable(&error))?.await.map_err(|error| unavailable(&error))?;
+        let ack = sent.map_err(|error| unavailable(&error))?.await;
+        let ack = ack.inspect_err(say_once_what_helps).map_err(|error| unavailable(&error))?;
         match ack.batch_size {
             Some(stored) if stored as usize == events.len() => Ok(()),
             // A server that knows no batches stores each message as one.
             stored => Err(PublishError::Unavailable(format!("{stored:?} of {} events are acknowledged", events.len()))),
         }
+    }
+}
+
+/// As long as the stream takes no batches, each is refused.
+fn say_once_what_helps(error: &PublishFailure) {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<jetstream::Error>());
+    if cause.is_some_and(|cause| cause.error_code() == jetstream::ErrorCode::ATOMIC_PUBLISH_DISABLED) {
+        ALONE.call_once(|| tracing::warn!("stream {EVENTS} takes no batches, so events go one by one; {CURE}"));
     }
 }

@@ -90,7 +90,7 @@ pub struct Library {
     pub(crate) cache: Cache,
     pool: PgPool,
     pub(crate) vendors: Vendors,
-    weeks: Arc<Weeks>,
+    pub(crate) weeks: Arc<Weeks>,
 }
 
 impl Library {

@@ -54,9 +54,13 @@ pub(crate) fn in_order(slots: impl Iterator<Item = DateTime<FixedOffset>>) -> Ar
 mod tests {
     use cache::{Bump, Kind as _, Loaded, Mode, Parts, Settings};
     use chrono::{NaiveTime, TimeDelta, Utc};
+    use chrono_tz::Tz;
     use orgs::Calendar;
+    use tokio::time::Instant;
+    use vendors::{Limits, Vendors};
 
     use super::*;
+    use crate::{Accounts, Library, OutOfReach, accounts::HIGHLEVEL};
 
     fn cache() -> Cache {
         let settings =
@@ -66,7 +70,7 @@ mod tests {
 
     fn asked(calendar: usize) -> Slots {
         let calendar = Calendar { vendor: "calcom".to_owned(), id: calendar.to_string() };
-        Slots::new(calendar, chrono_tz::UTC, Utc::now())
+        Slots::new(calendar, Tz::UTC, Utc::now())
     }
 
     /// Reads the day, whose only slot is at noon.
@@ -95,6 +99,23 @@ mod tests {
         assert!(weeks.at_hand(&cache, &org, &asked).is_none());
         read(&cache, third).await;
         assert!(weeks.at_hand(&cache, &org, &asked).is_some());
+    }
+
+    #[tokio::test]
+    async fn no_week_is_told_of_an_account_out_of_reach() {
+        let (cache, org) = (cache(), "demo".parse().expect("an org"));
+        let pool = sqlx::PgPool::connect_lazy("postgres://127.0.0.1:1/none").expect("an address of a database");
+        let vendors = Vendors::new(cache.clone(), Limits::default()).expect("a client");
+        let library = Library::new(cache.clone(), pool, vendors);
+        let asked = Slots::new(Calendar { vendor: HIGHLEVEL.to_owned(), id: "1".to_owned() }, Tz::UTC, Utc::now());
+        for day in &asked.days(&org) {
+            read(&cache, day).await;
+        }
+        assert!(library.weeks.at_hand(&cache, &org, &asked).is_some());
+        let mut accounts = Accounts::default();
+        accounts.highlevel = Some(Err(OutOfReach::Account));
+        let told = library.slots(&accounts, &org, &asked, Instant::now()).await;
+        assert!(matches!(told, Some(Err(_))), "{told:?}");
     }
 
     #[tokio::test]

@@ -1,6 +1,10 @@
 //! An event before it is published, and putting events into the stream past ingress or reading them back.
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::stream::DirectGetErrorKind};
+use async_nats::{
+    HeaderMap,
+    header::{NATS_BATCH_ID, NATS_MESSAGE_ID},
+    jetstream::{message::StreamMessage, stream::DirectGetErrorKind},
+};
 use bus::Event;
 use bytes::Bytes;
 use chrono::Utc;
@@ -113,17 +117,33 @@ impl World {
     /// # Panics
     /// When the broker does not answer.
     pub async fn stored(&self, subject: &str, after: u64) -> Vec<(u64, Input)> {
+        let input = |found: StreamMessage| {
+            let get = |name: &str| found.headers.get(name).map(async_nats::HeaderValue::as_str);
+            let envelope = Envelope::from_headers(get).expect("an envelope");
+            (found.sequence, Input { envelope, body: found.payload.clone() })
+        };
+        self.messages(subject, after).await.into_iter().map(input).collect()
+    }
+
+    /// How many of the messages under `subject` came in a batch.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn stored_in_batches(&self, subject: &str) -> usize {
+        let messages = self.messages(subject, 0).await;
+        messages.iter().filter(|message| message.headers.get(NATS_BATCH_ID).is_some()).count()
+    }
+
+    async fn messages(&self, subject: &str, after: u64) -> Vec<StreamMessage> {
         let events = self.events().await;
-        let (mut stored, mut next) = (Vec::new(), after + 1);
+        let (mut messages, mut next) = (Vec::new(), after + 1);
         loop {
             match events.direct_get_next_for_subject(subject, Some(next)).await {
                 Ok(found) => {
-                    let get = |name: &str| found.headers.get(name).map(async_nats::HeaderValue::as_str);
-                    let envelope = Envelope::from_headers(get).expect("an envelope");
-                    stored.push((found.sequence, Input { envelope, body: found.payload.clone() }));
                     next = found.sequence + 1;
+                    messages.push(found);
                 }
-                Err(error) if error.kind() == DirectGetErrorKind::NotFound => return stored,
+                Err(error) if error.kind() == DirectGetErrorKind::NotFound => return messages,
                 Err(error) => panic!("the broker can't be asked for {subject}: {error}"),
             }
         }
